@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+import type { ViteUserConfig } from "vitest/config";
+
+const config: ViteUserConfig = defineConfig({
+  test: {
+    include: ["{packages,apps}/*/{src,test}/**/*.test.ts", "{tools,test}/**/*.test.ts"],
+    // WebAssembly memories and worker threads of one test file never meet another's.
+    pool: "forks",
+    testTimeout: 60_000,
+  },
+});
+
+export default config;
