@@ -1,0 +1,92 @@
+/**
+ * The one interface between the compiler and the machines that run its kernels.
+ *
+ * A device compiles a `KernelSpec` (everything a kernel's text depends on) and runs the kernel on a
+ * `Launch` (everything that may change without a new text: lengths, offsets, strides, batch, heads,
+ * scale, captured numbers and tensors). It is not a tensor library: tensors come in and go out as the
+ * caller's own memory, and validation has happened before a launch reaches it.
+ */
+import type { CaptureValues, Expression } from "../ir/types.ts";
+import type { BlockMask } from "../mask/block-mask.ts";
+import type { FloatType, Tensor } from "../tensor.ts";
+
+export type Target = "reference" | "wasm" | "native" | "webgpu" | "cuda";
+
+/** Everything that the text of a kernel depends on. Two equal specs share one kernel. */
+export interface KernelSpec {
+  /** `forward`: tiles of queries. `decode`: few rows, keys split over workers, then combined. */
+  readonly schedule: "forward" | "decode";
+  readonly score: Expression | null;
+  /** Null where there is no mask, or where partial blocks come as bits (`BlockMask.bits`). */
+  readonly mask: Expression | null;
+  readonly maskBits: boolean;
+  /** Head size of queries and keys, 1..512. */
+  readonly D: number;
+  /** Head size of values and output, 1..512. */
+  readonly Dv: number;
+  /** Storage of query, key, value and out; accumulation is f32 for each. */
+  readonly dtype: FloatType;
+}
+
+/** Lengths of one launch, in axis letters: query [B, Hq, M, D], key [B, Hkv, N, D], value [B, Hkv, N, Dv]. */
+export interface Shape {
+  readonly B: number;
+  readonly Hq: number;
+  readonly Hkv: number;
+  readonly M: number;
+  readonly N: number;
+  readonly D: number;
+  readonly Dv: number;
+}
+
+export interface Launch {
+  readonly shape: Shape;
+  readonly query: Tensor;
+  readonly key: Tensor;
+  readonly value: Tensor;
+  readonly scale: number;
+  /** [B]: position of query row 0; score and mask see `q = row + queryOffset[b]`. */
+  readonly queryOffset: Int32Array;
+  /** [B], each 0..N: keys from there on do not exist. */
+  readonly kvLength: Int32Array;
+  /** Null: every existing key is attended to. */
+  readonly blockMask: BlockMask | null;
+  /** By the names in the spec's expressions. */
+  readonly captures: CaptureValues;
+  /** [Hq]: a logit per query head that joins the denominator only; null for none. */
+  readonly sinks: Float32Array | null;
+  readonly want: { readonly lse: boolean; readonly max: boolean };
+  /** Where to put the result instead of a new tensor: [B, Hq, M, Dv], any strides. */
+  readonly out: Tensor | null;
+  readonly signal: AbortSignal | null;
+}
+
+export interface LaunchResult {
+  /** [B, Hq, M, Dv] in the spec's dtype. */
+  readonly out: Tensor;
+  /** [B, Hq, M] f32, natural log of the denominator, -Infinity where every key is masked and there is no sink. */
+  readonly lse: Tensor | null;
+  /** [B, Hq, M] f32, the largest score after `score`, -Infinity where every key is masked. Sinks do not count. */
+  readonly max: Tensor | null;
+}
+
+export interface Kernel {
+  readonly spec: KernelSpec;
+  /** What the tuner or the default table chose, for display: for example `{ queries: 8, keys: 128 }`. */
+  readonly tile: Readonly<Record<string, number>>;
+  /** The kernel as text in the target's own language. */
+  source(): string;
+  run(launch: Launch): Promise<LaunchResult>;
+}
+
+export interface Device extends AsyncDisposable {
+  readonly target: Target;
+  /** For people: what it runs on, for example `wasm (relaxed SIMD, 2 threads)`. */
+  readonly name: string;
+  /** Kernels compiled so far; a second length or a new captured number leaves it as it is. */
+  readonly compilations: number;
+  /** Compiles, or returns the kernel already compiled for an equal spec. */
+  kernel(spec: KernelSpec): Promise<Kernel>;
+  /** Ends workers and frees memory; a running launch ends first. Calling it again does nothing. */
+  close(): Promise<void>;
+}
