@@ -33,9 +33,10 @@ const lock = (version: string): string =>
     },
   });
 
-let root: string;
+let root = "";
 
-beforeEach(async () => {
+beforeEach(async ({ skip }) => {
+  skip(binary === undefined, "posix: this test links Node's binary, which Windows does not allow");
   root = await mkdtemp(join(tmpdir(), "run-"));
   await mkdir(join(root, "tools"));
   await copyFile(join(import.meta.dirname, "run.mjs"), join(root, "tools/run.mjs"));
@@ -47,7 +48,7 @@ beforeEach(async () => {
   await symlink(process.execPath, node);
 });
 
-afterEach(() => rm(root, { recursive: true }));
+afterEach(() => rm(root, { recursive: true, force: true }));
 
 const environment = (): NodeJS.ProcessEnv => ({ ...process.env, npm_execpath: join(root, "npm.js") });
 
@@ -60,27 +61,25 @@ const run = (...args: string[]): { status: number | null; stdout: string; stderr
 const installs = async (): Promise<string[]> =>
   (await readFile(join(root, "calls"), "utf8").catch(() => "")).split("\n").slice(0, -1);
 
-const posixTest = test.skipIf(binary === undefined);
-
-posixTest("installs once in a fresh clone, says why, and then never again", async () => {
+test("installs once in a fresh clone, says why, and then never again", async () => {
   expect(run("args.mjs").stdout).toMatch(/^set-up: installing.*\(nothing is installed yet\)/);
   expect(run("args.mjs").stdout).toBe("[]\n");
   expect(await installs()).toEqual([expect.stringMatching(/^ci --ignore-scripts/)]);
 });
 
-posixTest("installs again when package-lock.json has moved on, naming the package", async () => {
+test("installs again when package-lock.json has moved on, naming the package", async () => {
   run("args.mjs");
   await writeFile(join(root, "package-lock.json"), lock("1.0.1"));
   expect(run("args.mjs").stdout).toContain("(a is not the version in package-lock.json)");
   expect(await installs()).toHaveLength(2);
 });
 
-posixTest("installs again after an install that was cut short", async () => {
+test("installs again after an install that was cut short", async () => {
   await writeFile(join(root, "node_modules/.package-lock.json"), '{"packages": {');
   expect(run("args.mjs").stdout).toContain("nothing is installed yet");
 });
 
-posixTest("runs nothing when the install fails", async () => {
+test("runs nothing when the install fails", async () => {
   await writeFile(join(root, "offline"), "");
   const { status, stderr, stdout } = run("args.mjs");
   expect(status).toBe(1);
@@ -88,7 +87,7 @@ posixTest("runs nothing when the install fails", async () => {
   expect(stdout).not.toContain("[]");
 });
 
-posixTest("passes arguments, environment and exit code on, on our own Node", async () => {
+test("passes arguments, environment and exit code on, on our own Node", async () => {
   await writeFile(
     join(root, "all.mjs"),
     'console.log(process.argv.slice(2).join("|"), process.env.VIGIL_TEST, process.env.PATH);' +
@@ -100,7 +99,7 @@ posixTest("passes arguments, environment and exit code on, on our own Node", asy
   expect(stdout).toContain(` ${join(root, "node_modules", dirname(binary ?? ""))}`);
 });
 
-posixTest("passes SIGTERM on and reports the signal as shells do", async () => {
+test("passes SIGTERM on and reports the signal as shells do", async () => {
   await writeFile(join(root, "wait.mjs"), 'console.log("up"); setInterval(() => {}, 1000);\n');
   run("args.mjs");
   const child = spawn(process.execPath, [join(root, "tools/run.mjs"), "wait.mjs"], {
@@ -111,7 +110,7 @@ posixTest("passes SIGTERM on and reports the signal as shells do", async () => {
   expect(await once(child, "exit")).toEqual([143, null]);
 });
 
-posixTest("says how it is used when no script is named", () => {
+test("says how it is used when no script is named", () => {
   const { status, stderr } = run();
   expect(status).toBe(2);
   expect(stderr).toMatch(/^usage: /);
