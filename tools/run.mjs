@@ -73,7 +73,9 @@ function main(root, args) {
   const platform = `${process.platform}-${process.arch}`;
   const [name, path] = NODE_BINARIES[platform] ?? [];
   if (name === undefined) {
-    console.error(`no Node binary for ${platform}; there is one for: ${Object.keys(NODE_BINARIES).join(", ")}`);
+    console.error(
+      `no Node binary for ${platform}; there is one for: ${Object.keys(NODE_BINARIES).join(", ")}`,
+    );
     process.exit(1);
   }
   const node = join(root, "node_modules", name, path);

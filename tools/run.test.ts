@@ -50,7 +50,10 @@ beforeEach(async ({ skip }) => {
 
 afterEach(() => rm(root, { recursive: true, force: true }));
 
-const environment = (): NodeJS.ProcessEnv => ({ ...process.env, npm_execpath: join(root, "npm.js") });
+const environment = (): NodeJS.ProcessEnv => ({
+  ...process.env,
+  npm_execpath: join(root, "npm.js"),
+});
 
 const run = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
   spawnSync(process.execPath, [join(root, "tools/run.mjs"), ...args], {

@@ -39,21 +39,46 @@ test("this repository has no problem", async () => {
 });
 
 const forbidden: readonly [string, from: string, line: string, why: RegExp][] = [
-  ["ir knows nobody", `${src}/ir/a.ts`, 'import { x } from "../mask/x.ts";', /ir may import nothing/],
+  [
+    "ir knows nobody",
+    `${src}/ir/a.ts`,
+    'import { x } from "../mask/x.ts";',
+    /ir may import nothing/,
+  ],
   ["a type is an arrow", `${src}/ir/a.ts`, 'import type { X } from "../mask/x.ts";', /nothing/],
   ["an export is an arrow", `${src}/ir/a.ts`, 'export { x } from "../mask/x.ts";', /nothing/],
   ["a lazy import is an arrow", `${src}/ir/a.ts`, 'await import("../mask/x.ts");', /nothing/],
   ["targets are strangers", `${src}/emit/wasm/a.ts`, 'import "../wgsl/x.ts";', /emit\/\* may/],
-  ["runtimes are strangers", `${src}/runtime/wasm/a.ts`, 'import "../cuda/x.ts";', /runtime\/\* may/],
+  [
+    "runtimes are strangers",
+    `${src}/runtime/wasm/a.ts`,
+    'import "../cuda/x.ts";',
+    /runtime\/\* may/,
+  ],
   ["the reference is for tests", `${src}/api/a.ts`, 'import "../reference/x.ts";', /api may/],
-  ["a new folder needs a row", `${src}/misc/a.ts`, 'import "../mask/x.ts";', /misc\/a.ts has no row/],
-  ["no way round exports", "apps/cli/src/a.ts", `import "../../../${src}/mask/x.ts";`, /by its name/],
+  [
+    "a new folder needs a row",
+    `${src}/misc/a.ts`,
+    'import "../mask/x.ts";',
+    /misc\/a.ts has no row/,
+  ],
+  [
+    "no way round exports",
+    "apps/cli/src/a.ts",
+    `import "../../../${src}/mask/x.ts";`,
+    /by its name/,
+  ],
   ["only what is exported", "apps/cli/src/a.ts", 'import "@vigil/attention/mask";', /not export/],
   ["packages never know apps", `${src}/api/a.ts`, 'import "@vigil/cli";', /may import @vigil/],
   ["browsers have no node:fs", `${src}/mask/a.ts`, 'import "node:fs";', /browsers/],
   ["runtime loads Node lazily", `${src}/runtime/wasm/a.ts`, 'import "node:fs";', /await import/],
   ["dependencies are declared", `${src}/trace/a.ts`, 'import "terser";', /does not list terser/],
-  ["test/ uses what users use", "packages/attention/test/a.test.ts", 'import "../src/mask/x.ts";', /public/],
+  [
+    "test/ uses what users use",
+    "packages/attention/test/a.test.ts",
+    'import "../src/mask/x.ts";',
+    /public/,
+  ],
   ["a missing file is named", `${src}/ir/a.ts`, 'import "./gone.ts";', /no such file/],
 ];
 
@@ -90,7 +115,9 @@ test("finds a cycle of value imports and gives its path", async () => {
     [`${src}/ir/c.ts`]: 'import { type X } from "./a.ts";\nexport const x: X = 1;\n',
   });
   const { problems } = await findings(root);
-  expect(problems).toEqual([expect.stringMatching(/cycle: .*a\.ts -> .*b\.ts -> .*c\.ts -> .*a\.ts/)]);
+  expect(problems).toEqual([
+    expect.stringMatching(/cycle: .*a\.ts -> .*b\.ts -> .*c\.ts -> .*a\.ts/),
+  ]);
 });
 
 test("a cycle of types only is none", async () => {

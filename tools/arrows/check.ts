@@ -107,8 +107,11 @@ function zoneOf(arrows: Arrows, path: string): { row: string; folder: string } |
 function nodeProblem(home: string, from: string, kind: Import["kind"]): string[] {
   const folder = posix.relative(`${home}/src`, from).split("/")[0] ?? "";
   if (home.startsWith("apps/") || isTest(from) || folder === ".." || kind === "type") return [];
-  if (!nodeOnly.includes(folder)) return [`only ${nodeOnly.join(", ")} may know Node; browsers load this file`];
-  return kind === "lazy" ? [] : ["browsers load this file: use `await import(...)` where it is needed"];
+  if (!nodeOnly.includes(folder))
+    return [`only ${nodeOnly.join(", ")} may know Node; browsers load this file`];
+  return kind === "lazy"
+    ? []
+    : ["browsers load this file: use `await import(...)` where it is needed"];
 }
 
 interface Manifest {

@@ -24,7 +24,16 @@ const attention: Arrows = {
   reference: ["ir", "mask", "runtime/device.ts", ...leaves],
   api: ["runtime/*", "runtime/device.ts", "emit/*", "schedule", "mask", "trace", "ir", ...leaves],
   variants: ["api", "trace", ...leaves],
-  "index.ts": ["variants", "api", "runtime/*", "runtime/device.ts", "mask", "trace", "ir", ...leaves],
+  "index.ts": [
+    "variants",
+    "api",
+    "runtime/*",
+    "runtime/device.ts",
+    "mask",
+    "trace",
+    "ir",
+    ...leaves,
+  ],
   testing: [anything],
 };
 
