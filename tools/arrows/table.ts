@@ -11,6 +11,17 @@ export const anything = "**";
 
 const leaves = ["errors.ts", "tensor.ts"];
 
+const compiler = [
+  "runtime/*",
+  "runtime/device.ts",
+  "emit/*",
+  "schedule",
+  "mask",
+  "trace",
+  "ir",
+  ...leaves,
+];
+
 const attention: Arrows = {
   "errors.ts": [],
   "tensor.ts": ["errors.ts"],
@@ -22,7 +33,8 @@ const attention: Arrows = {
   "runtime/device.ts": ["ir", "mask", ...leaves],
   "runtime/*": ["runtime/device.ts", "emit/*", "schedule", "mask", "ir", ...leaves],
   reference: ["ir", "mask", "runtime/device.ts", ...leaves],
-  api: ["runtime/*", "runtime/device.ts", "emit/*", "schedule", "mask", "trace", "ir", ...leaves],
+  api: [...compiler, "api/open-device.ts"],
+  "api/open-device.ts": [...compiler, "api", "reference"],
   variants: ["api", "trace", ...leaves],
   "index.ts": [
     "variants",
