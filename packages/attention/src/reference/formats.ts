@@ -1,0 +1,111 @@
+/**
+ * The storage formats, spelled out: what their bits mean, and how a real number rounds into them.
+ *
+ * Written from IEEE 754 in plain arithmetic, and shared with no kernel and no packing routine, so that the two can
+ * disagree. Rounding is to nearest, ties to even.
+ */
+import { internalError } from "../errors.ts";
+import type { FloatType, Tensor } from "../tensor.ts";
+
+interface Format {
+  /** Bits after the binary point. */
+  readonly fraction: number;
+  /** Exponent of the smallest normal number; below it the spacing stays the same. */
+  readonly minExponent: number;
+  readonly maxExponent: number;
+}
+
+const formats: { readonly [K in FloatType]: Format } = {
+  f32: { fraction: 23, minExponent: -126, maxExponent: 127 },
+  f16: { fraction: 10, minExponent: -14, maxExponent: 15 },
+  bf16: { fraction: 7, minExponent: -126, maxExponent: 127 },
+};
+
+/** floor(log2(magnitude)) of a positive finite number. */
+function exponentOf(magnitude: number): number {
+  const guess = Math.floor(Math.log2(magnitude));
+  if (2 ** guess > magnitude) return guess - 1;
+  return 2 ** (guess + 1) <= magnitude ? guess + 1 : guess;
+}
+
+/** Distance between neighbours of the format around `value`: one unit in the last place. */
+export function ulp(dtype: FloatType, value: number): number {
+  const { fraction, minExponent, maxExponent } = formats[dtype];
+  const magnitude = Math.abs(value);
+  const exponent = magnitude === 0 ? minExponent : exponentOf(magnitude);
+  return 2 ** (Math.min(Math.max(exponent, minExponent), maxExponent) - fraction);
+}
+
+/** Adding and subtracting this rounds a number below 2^51 to an integer, ties to even. */
+const TO_INTEGER = 1.5 * 2 ** 52;
+
+/** The nearest number of the format; ±Infinity where the magnitude is too large. */
+export function roundTo(dtype: FloatType, value: number): number {
+  if (dtype === "f32") return Math.fround(value);
+  if (!Number.isFinite(value) || value === 0) return value;
+  const { maxExponent } = formats[dtype];
+  const unit = ulp(dtype, value);
+  const rounded = (value / unit + TO_INTEGER - TO_INTEGER) * unit;
+  if (Math.abs(rounded) >= 2 ** (maxExponent + 1)) return Math.sign(value) * Infinity;
+  return rounded === 0 && value < 0 ? -0 : rounded;
+}
+
+/** The value of a 16-bit pattern. */
+export function decode(dtype: "f16" | "bf16", bits: number): number {
+  const { fraction, minExponent } = formats[dtype];
+  const sign = bits & 0x8000 ? -1 : 1;
+  const field = (bits & 0x7fff) >>> fraction;
+  const mantissa = bits & (2 ** fraction - 1);
+  if (field === 2 ** (15 - fraction) - 1) return mantissa === 0 ? sign * Infinity : NaN;
+  if (field === 0) return sign * mantissa * 2 ** (minExponent - fraction);
+  return sign * (2 ** fraction + mantissa) * 2 ** (field - 1 + minExponent - fraction);
+}
+
+/** The 16-bit pattern of the nearest number of the format. */
+export function encode(dtype: "f16" | "bf16", value: number): number {
+  const { fraction, minExponent } = formats[dtype];
+  const infinity = (2 ** (15 - fraction) - 1) << fraction;
+  if (Number.isNaN(value)) return infinity | (1 << (fraction - 1));
+  const rounded = roundTo(dtype, value);
+  const sign = rounded < 0 || Object.is(rounded, -0) ? 0x8000 : 0;
+  const magnitude = Math.abs(rounded);
+  if (magnitude === Infinity) return sign | infinity;
+  if (magnitude < 2 ** minExponent) return sign | (magnitude * 2 ** (fraction - minExponent));
+  const exponent = exponentOf(magnitude);
+  const mantissa = magnitude * 2 ** (fraction - exponent) - 2 ** fraction;
+  return sign | ((exponent - minExponent + 1) << fraction) | mantissa;
+}
+
+/** Reads one element of a tensor's array as a number. */
+export function elementReader({ data, dtype }: Tensor): (at: number) => number {
+  const raw = data instanceof Uint16Array;
+  const bits = raw && (dtype === "f16" || dtype === "bf16") ? dtype : null;
+  return (at) => {
+    const element = data[at];
+    if (element === undefined) throw internalError(`element ${at} outside a checked tensor`);
+    return bits === null ? element : decode(bits, element);
+  };
+}
+
+/** All elements of a tensor of any rank and strides, row-major, exactly as numbers. */
+export function elementsOf(tensor: Tensor): Float64Array {
+  const { shape, strides, offset, size } = tensor;
+  const read = elementReader(tensor);
+  const out = new Float64Array(size);
+  const index = shape.map(() => 0);
+  for (let at = 0, from = offset; at < size; at++) {
+    out[at] = read(from);
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      const stride = strides[axis] ?? 0;
+      const next = (index[axis] ?? 0) + 1;
+      from += stride;
+      if (next < (shape[axis] ?? 0)) {
+        index[axis] = next;
+        break;
+      }
+      index[axis] = 0;
+      from -= stride * next;
+    }
+  }
+  return out;
+}
