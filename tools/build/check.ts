@@ -5,10 +5,10 @@ import { formatMessage } from "publint/utils";
 import type { Built } from "./build.ts";
 
 /** What publint and "are the types wrong" find wrong with a built package, one line each. */
-export async function complaintsAbout({ folder, tarball }: Built): Promise<string[]> {
+export async function complaintsAbout({ folder, tarball, isLibrary }: Built): Promise<string[]> {
   const { messages, pkg } = await publint({ pkgDir: folder, strict: true });
   const linted = messages.map((message) => formatMessage(message, pkg) ?? message.code);
-  return [...linted, ...(await typeProblems(tarball))];
+  return isLibrary ? [...linted, ...(await typeProblems(tarball))] : linted;
 }
 
 async function typeProblems(tarball: string): Promise<string[]> {
