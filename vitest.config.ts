@@ -7,6 +7,7 @@ const config: ViteUserConfig = defineConfig({
     // WebAssembly memories and worker threads of one test file never meet another's.
     pool: "forks",
     testTimeout: 60_000,
+    hookTimeout: 120_000,
     reporters: ["default", "./tools/skips/reporter.ts"],
   },
 });

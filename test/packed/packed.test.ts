@@ -30,6 +30,11 @@ beforeAll(async () => {
   for (const home of packages) built.push(await build(home));
 });
 
+const program = `
+  import compute from "./consumer.ts";
+  console.log(JSON.stringify(await compute()));
+`;
+
 /** An empty project with the packages installed by an npm that runs on `node`. */
 async function project(name: string, node: string): Promise<string> {
   const folder = join(scratch, name);
@@ -38,6 +43,7 @@ async function project(name: string, node: string): Promise<string> {
   const tarballs = built.map(({ tarball }) => tarball);
   await npm(["install", "--engine-strict", ...tarballs], folder, node);
   await copyFile(join(import.meta.dirname, "consumer.ts"), join(folder, "consumer.ts"));
+  await writeFile(join(folder, "main.mjs"), program);
   return folder;
 }
 
@@ -71,8 +77,7 @@ describe.each(nodes)("on Node $version", ({ version, find }) => {
   test("a program that imports the package computes attention", async ({ skip }) => {
     skip(noRegistry !== undefined, noRegistry);
     expect((await run(node, ["--version"])).stdout.trim()).toBe(version);
-    const program = 'console.log(JSON.stringify(await (await import("./consumer.ts")).default()))';
-    const { stdout } = await run(node, ["--input-type=module", "--eval", program], { cwd: folder });
+    const { stdout } = await run(node, ["main.mjs"], { cwd: folder });
     expect(JSON.parse(stdout)).toEqual(expected);
   });
 

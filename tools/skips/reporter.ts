@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Reporter, TestCase, TestModule, Vitest } from "vitest/node";
+import type { Reporter, TestCase, TestModule, TestSuite, Vitest } from "vitest/node";
 import { judge } from "./judge.ts";
 import type { Skip } from "./judge.ts";
 
@@ -28,11 +28,20 @@ export default class SkipReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {
     // With `-t`, most tests are skipped because someone asked for it.
     if (this.filtered) return;
-    const skips = modules.flatMap((module) => [...module.children.allTests("skipped")].map(skipOf));
+    const skips = modules
+      .flatMap((module) => [...module.children.allTests("skipped")])
+      .filter((test) => !isUnderFailedHook(test))
+      .map(skipOf);
     const { lines, failed } = judge(skips, mustRun, process.env["CI"] === "true");
     for (const line of lines) console.log(line);
     if (failed) process.exitCode = 1;
   }
+}
+
+/** Vitest skips the tests of a suite whose `beforeAll` failed; that failure is reported already. */
+function isUnderFailedHook({ parent }: TestCase | TestSuite): boolean {
+  if (parent.errors().length > 0) return true;
+  return parent.type === "suite" && isUnderFailedHook(parent);
 }
 
 function skipOf(test: TestCase): Skip {
