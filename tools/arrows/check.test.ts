@@ -55,6 +55,7 @@ const forbidden: readonly [string, from: string, line: string, why: RegExp][] = 
     'import "../cuda/x.ts";',
     /runtime\/\* may/,
   ],
+  ["types only", `${src}/emit/wasm/a.ts`, 'import "../../runtime/device.ts";', /types of runtime/],
   ["the reference is for tests", `${src}/api/a.ts`, 'import "../reference/x.ts";', /api may/],
   [
     "a new folder needs a row",
@@ -86,6 +87,7 @@ test.each(forbidden)("refuses a forbidden import: %s", async (_name, from, line,
   const targets = ["mask", "emit/wgsl", "runtime/cuda", "reference"];
   const root = await repository({
     ...Object.fromEntries(targets.map((folder) => [`${src}/${folder}/x.ts`, leaf])),
+    [`${src}/runtime/device.ts`]: leaf,
     [from]: `${line}\n`,
   });
   const { problems } = await findings(root);
@@ -98,14 +100,16 @@ test("accepts the arrows of a compiler: runtime -> its emitter -> schedule -> ma
     [`${src}/ir/x.ts`]: leaf,
     [`${src}/mask/x.ts`]: 'import "../ir/x.ts";\n',
     [`${src}/schedule/x.ts`]: 'import "../mask/x.ts";\n',
-    [`${src}/emit/wasm/x.ts`]: 'import "../../schedule/x.ts";\n',
+    [`${src}/emit/wasm/x.ts`]:
+      'import "../../schedule/x.ts";\nimport type { X } from "../../runtime/device.ts";\n',
+    [`${src}/runtime/device.ts`]: leaf,
     [`${src}/runtime/wasm/x.ts`]: 'import "../../emit/wasm/x.ts";\nawait import("node:fs");\n',
     [`${src}/runtime/wasm/x.test.ts`]: 'import "../../reference/x.ts";\nimport "node:fs";\n',
     [`${src}/reference/x.ts`]: 'import "../ir/x.ts";\n',
     [`${src}/trace/x.ts`]: 'import { parse } from "acorn";\nparse;\n',
     "apps/cli/src/x.ts": 'import "@vigil/attention";\nimport "node:fs";\n',
   });
-  expect(await findings(root)).toEqual({ files: 9, problems: [] });
+  expect(await findings(root)).toEqual({ files: 10, problems: [] });
 });
 
 test("finds a cycle of value imports and gives its path", async () => {

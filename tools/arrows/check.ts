@@ -62,7 +62,7 @@ function problemsOf(root: string, from: string, { specifier, kind }: Import): st
   if (specifier.startsWith(".")) {
     const to = target(from, specifier);
     if (!existsSync(join(root, to))) return wrong("there is no such file");
-    return home === undefined ? [] : relativeProblem(home, from, to).flatMap(wrong);
+    return home === undefined ? [] : relativeProblem(home, from, to, kind).flatMap(wrong);
   }
   if (home === undefined) return [];
   const rules = packages[home];
@@ -71,7 +71,7 @@ function problemsOf(root: string, from: string, { specifier, kind }: Import): st
   return bareProblem(root, home, from, specifier).flatMap(wrong);
 }
 
-function relativeProblem(home: string, from: string, to: string): string[] {
+function relativeProblem(home: string, from: string, to: string, kind: Import["kind"]): string[] {
   if (!to.startsWith(`${home}/`)) return ["another package is imported by its name"];
   const arrows = packages[home]?.inside;
   if (arrows === undefined) return [];
@@ -80,16 +80,21 @@ function relativeProblem(home: string, from: string, to: string): string[] {
   if (source.startsWith("..")) {
     return destination.startsWith("..") ? [] : ["tests in test/ use the public entry points"];
   }
-  return isTest(source) ? [] : arrowProblem(arrows, source, destination);
+  return isTest(source) ? [] : arrowProblem(arrows, source, destination, kind);
 }
 
-function arrowProblem(arrows: Arrows, from: string, to: string): string[] {
+function arrowProblem(arrows: Arrows, from: string, to: string, kind: Import["kind"]): string[] {
   const [source, destination] = [zoneOf(arrows, from), zoneOf(arrows, to)];
   if (source === undefined) return [`${from} has no row in tools/arrows/table.ts`];
   if (destination === undefined) return [`${to} has no row in tools/arrows/table.ts`];
   if (source.folder === destination.folder) return [];
   const allowed = arrows[source.row] ?? [];
-  if (allowed.includes(destination.row) || allowed.includes(anything)) return [];
+  const names = [
+    destination.row,
+    anything,
+    ...(kind === "type" ? [`types of ${destination.row}`] : []),
+  ];
+  if (names.some((name) => allowed.includes(name))) return [];
   return [`${source.row} may import ${allowed.join(", ") || "nothing"}`];
 }
 
@@ -134,7 +139,7 @@ function bareProblem(root: string, home: string, from: string, specifier: string
     return exported(root, name, specifier) ? [] : [`${name} does not export it`];
   }
   const declared = { ...own.dependencies, ...own.peerDependencies };
-  if (name in declared || isTest(from) || from.includes("/testing/")) return [];
+  if (name in declared || isTest(from)) return [];
   return [`${home}/package.json does not list ${name} in its dependencies`];
 }
 
