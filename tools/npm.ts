@@ -3,8 +3,8 @@ import { dirname, delimiter } from "node:path";
 import { promisify } from "node:util";
 
 /**
- * Runs npm (the one that started us, where one did) on the given Node; gives what it prints, throws what it complains
- * about.
+ * Runs npm (the one that started us, where one did) on the given Node; gives what it prints, throws
+ * what it complains about.
  */
 export async function npm(
   args: readonly string[],

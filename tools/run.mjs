@@ -1,5 +1,6 @@
-// Starts a script of this repository on its own Node, from a fresh clone on. Plain JavaScript, because the machine's Node
-// may be too old to read TypeScript: `node tools/run.mjs [NAME=value ...] <script> [arguments ...]`.
+// Starts a script of this repository on its own Node, from a fresh clone on:
+//   node tools/run.mjs [NAME=value ...] <script> [arguments ...]
+// Plain JavaScript, because the machine's Node may be too old to read TypeScript.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
@@ -21,8 +22,9 @@ const packagesIn = (file) => {
 };
 
 /**
- * The first package in which `root`'s node_modules differs from its package-lock.json, or undefined when they agree.
- * npm records what it installed in node_modules/.package-lock.json; optional packages belong to other platforms.
+ * The first package in which `root`'s node_modules differs from its package-lock.json, or undefined
+ * when they agree. npm records what it installed in node_modules/.package-lock.json; optional
+ * packages belong to other platforms.
  */
 function staleReason(root, binary) {
   const wanted = packagesIn(join(root, "package-lock.json")) ?? {};
@@ -40,7 +42,8 @@ function staleReason(root, binary) {
 
 function install(root, reason) {
   console.log(`set-up: installing dependencies into node_modules (${reason}); about half a minute`);
-  // npm names itself to its scripts; outside npm, the one on PATH serves. A .cmd file needs a shell on Windows.
+  // npm names itself to its scripts; outside npm, the one on PATH serves. A .cmd file needs a shell
+  // on Windows.
   const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   const npm = process.env.npm_execpath;
   const done = npm?.endsWith(".js")

@@ -9,7 +9,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 const [name = "", path = ""] = nodeBinaries[`${process.platform}-${process.arch}`] ?? [];
 const binary = join(name, path);
 
-// An npm of our own: it installs by copying the lock file's list, and counts how often it was asked.
+// An npm of our own: it installs by copying the lock file's list, and counts how often it was
+// asked.
 const fakeNpm = (root: string): string => `
   const fs = require("node:fs");
   fs.appendFileSync(${JSON.stringify(join(root, "calls"))}, process.argv.slice(2).join(" ") + "\\n");

@@ -1,4 +1,5 @@
-// A user's program. packed.test.ts copies it into an empty project and runs it in Node and in a page.
+// A user's program. packed.test.ts copies it into an empty project and runs it in Node and in a
+// page.
 import { attention, maskMod, openDevice, Tensor } from "@vigil/attention";
 
 const causal = maskMod(({ q, kv }) => q >= kv);

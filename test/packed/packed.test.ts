@@ -1,4 +1,5 @@
-// What a user gets: the packed packages, installed into an empty project, in every Node that is supported and in a page.
+// What a user gets: the packed packages, installed into an empty project, in every Node that is
+// supported and in a page.
 import { execFile } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -12,7 +12,8 @@ const typeImport = /^\s*(?:import|export)\s+type\b[^"';]*?\bfrom\s*["']([^"']+)[
 
 /** Every module that a TypeScript source names, in the order value imports, then type imports. */
 export async function importsOf(source: string): Promise<Import[]> {
-  // esbuild strips the types exactly as Node does: `import { type T }` stays an import, `import type` goes.
+  // esbuild strips the types exactly as Node does: `import { type T }` stays an import, `import
+  // type` goes.
   const { code } = await transform(source, {
     loader: "ts",
     target: "esnext",

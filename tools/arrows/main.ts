@@ -1,4 +1,5 @@
-// `npm run arrows`: imports point the way ARCHITECTURE.md says, none go in a circle, and no file is too long.
+// `npm run arrows`: imports point the way ARCHITECTURE.md says, none go in a circle, and no file is
+// too long.
 import { findings } from "./check.ts";
 
 const { files, problems } = await findings(process.cwd());

@@ -1,8 +1,9 @@
 /**
- * Who may import whom. A row is a folder or file (`*` stands for one path segment, the longest row that fits wins);
- * its list names the rows it may import, or only the types of, besides itself: `emit/wasm` is another instance of `emit/*` than
- * `emit/wgsl`. Tests may import everything in their own package; `src/testing` and `device: "reference"` alone may
- * import `reference` besides them.
+ * Who may import whom. A row is a folder or file (`*` stands for one path segment, the longest row
+ * that fits wins); its list names the rows it may import, or only the types of, besides itself:
+ * `emit/wasm` is another instance of `emit/*` than `emit/wgsl`. Tests may import everything in
+ * their own package; `src/testing` and `device: "reference"` alone may import `reference` besides
+ * them.
  */
 export type Arrows = Readonly<Record<string, readonly string[]>>;
 
@@ -60,7 +61,10 @@ export const packages: Readonly<
   "apps/cli": { mayImport: ["@vigil/attention"] },
 };
 
-/** Folders of `packages/<name>/src` that may reach Node's own modules, and those only when they are needed. */
+/**
+ * Folders of `packages/<name>/src` that may reach Node's own modules, and those only when they are
+ * needed.
+ */
 export const nodeOnly: readonly string[] = ["runtime"];
 
 /** A longer file is split; one that starts with "// Generated" may be any length. */

@@ -13,7 +13,10 @@ export interface PageOptions {
 }
 
 export interface Page extends AsyncDisposable {
-  /** Calls the default export of a module (a path under `root`) in the page; arguments and result travel as JSON. */
+  /**
+   * Calls the default export of a module (a path under `root`) in the page; arguments and result
+   * travel as JSON.
+   */
   run(module: string, args?: unknown): Promise<unknown>;
 }
 

@@ -25,8 +25,9 @@ export interface Server extends AsyncDisposable {
 }
 
 /**
- * Serves a folder to a page on this machine only. TypeScript loses its types on the way, file by file, so that a page
- * and its workers load the sources as they are. `/` is an empty page whose import map names `imports`.
+ * Serves a folder to a page on this machine only. TypeScript loses its types on the way, file by
+ * file, so that a page and its workers load the sources as they are. `/` is an empty page whose
+ * import map names `imports`.
  */
 export async function serve(
   root: string,

@@ -8,7 +8,9 @@ import type { Manifest } from "./manifest.ts";
 
 export const root: string = join(import.meta.dirname, "../..");
 
-/** In the order of their dependencies: each is compiled against the declarations of those before it. */
+/**
+ * In the order of their dependencies: each is compiled against the declarations of those before it.
+ */
 export const packages: readonly string[] = ["packages/attention", "apps/cli"];
 
 export interface Built {

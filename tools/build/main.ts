@@ -1,4 +1,5 @@
-// `npm run build`: ES modules and type declarations of each package in its dist/, and tarballs in out/packed.
+// `npm run build`: ES modules and type declarations of each package in its dist/, and tarballs in
+// out/packed.
 import { relative } from "node:path";
 import { build, packages, root } from "./build.ts";
 import { complaintsAbout } from "./check.ts";

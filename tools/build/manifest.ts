@@ -10,7 +10,10 @@ export interface Manifest {
 const built = (source: string, extension: string): string =>
   source.replace(/^\.\/src\//, "./").replace(/\.ts$/, extension);
 
-/** The package.json for the built files: development's points at `src/*.ts`, this one at `*.js` beside itself. */
+/**
+ * The package.json for the built files: development's points at `src/*.ts`, this one at `*.js`
+ * beside itself.
+ */
 export function builtManifest(manifest: Manifest): Record<string, unknown> {
   const { exports, bin, private: _, ...rest } = manifest;
   return {

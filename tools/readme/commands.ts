@@ -1,7 +1,8 @@
 export interface Treatment {
   /**
-   * `run`: runs, and must end with 0. `script`: too long to run here, must be a script of package.json.
-   * `subcommand`: too long as well; the command line must know it. `shell`: nothing of ours. `unknown`: an error in the README, or a row is missing.
+   * `run`: runs, and must end with 0. `script`: too long to run here, must be a script of
+   * package.json. `subcommand`: too long as well; the command line must know it. `shell`: nothing
+   * of ours. `unknown`: an error in the README, or a row is missing.
    */
   readonly how: "run" | "script" | "subcommand" | "shell" | "unknown";
   /** What stands behind the pattern's first group: the script's or subcommand's name. */

@@ -1,5 +1,5 @@
-// Every code block of README.md: TypeScript runs as it stands; shell commands run, or, where they take minutes, must at
-// least exist (commands.ts says which, and why).
+// Every code block of README.md: TypeScript runs as it stands; shell commands run, or, where they
+// take minutes, must at least exist (commands.ts says which, and why).
 import { execFile } from "node:child_process";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,6 +1,9 @@
 export interface Skip {
   readonly test: string;
-  /** `key: what is missing here`, as given to `skip(condition, reason)`; empty where a test gave none. */
+  /**
+   * `key: what is missing here`, as given to `skip(condition, reason)`; empty where a test gave
+   * none.
+   */
   readonly reason: string;
 }
 

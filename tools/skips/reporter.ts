@@ -8,8 +8,8 @@ const mustRun = JSON.parse(
 ) as Readonly<Record<string, string>>;
 
 /**
- * Prints every skipped test with its reason. With CI=true the run fails when a test was skipped for a reason that
- * tools/ci-must-run.json lists, or for none.
+ * Prints every skipped test with its reason. With CI=true the run fails when a test was skipped for
+ * a reason that tools/ci-must-run.json lists, or for none.
  */
 export default class SkipReporter implements Reporter {
   private filtered = false;
