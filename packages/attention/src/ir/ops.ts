@@ -3,6 +3,9 @@
  *
  * Every other per-op table (simplify, evaluate, intervals, the emitters) has one row per op too,
  * so that adding an op here does not compile until each of them says what to do.
+ *
+ * Every op is total. i32 results wrap around, and an integer divided by 0 is 0, never a trap: branches that are not
+ * taken are computed too. Where such a result could be seen, `check-ranges.ts` refuses the launch.
  */
 import type { Op, ScalarType } from "./types.ts";
 
@@ -61,14 +64,14 @@ export const ops: { readonly [K in Op]: OpInfo } = {
   sub: row(2, sameNumber, "a - b"),
   mul: commutes(sameNumber, "a * b"),
   div: row(2, f32, "a / b"),
-  rem: row(2, sameNumber, "a % b, with the sign of a"),
+  rem: row(2, sameNumber, "a % b, with the sign of a; for i32, 0 where b is 0"),
   neg: row(1, sameNumber, "-a"),
   abs: row(1, sameNumber, "Math.abs(a)"),
   sign: row(1, sameNumber, "Math.sign(a)"),
   min: commutes(sameNumber, "Math.min(a, b): NaN if either is"),
   max: commutes(sameNumber, "Math.max(a, b): NaN if either is"),
-  floorDiv: row(2, i32, "Math.floor(a / b) of integers"),
-  truncDiv: row(2, i32, "Math.trunc(a / b) of integers"),
+  floorDiv: row(2, i32, "Math.floor(a / b) of integers; 0 where b is 0"),
+  truncDiv: row(2, i32, "Math.trunc(a / b) of integers; 0 where b is 0"),
   imul: commutes(i32, "Math.imul(a, b): the low 32 bits of the product"),
 
   bitAnd: commutes(i32, "a & b"),

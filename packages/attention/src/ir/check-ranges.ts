@@ -1,0 +1,208 @@
+/**
+ * Refuses a launch in which an integer would leave 32 bits or be divided by zero, so that nothing wraps unseen.
+ *
+ * The expression is evaluated on the intervals of the whole launch. Where that finds a fault, it is
+ * looked at again under the conditions that guard it: `n > 0 && q % n === 0` is fine for n = 0, and so is
+ * `d < 100 ? d * d : 0` for large d.
+ */
+import type { Cell } from "./interval-rules.ts";
+import { IntervalProgram } from "./intervals.ts";
+import { showNode } from "./show.ts";
+import { axes } from "./types.ts";
+import { topological } from "./builder.ts";
+import type { Axis, CaptureValues, Expression, Node } from "./types.ts";
+
+/** An inclusive range of integers. */
+export interface Range {
+  readonly lo: number;
+  readonly hi: number;
+}
+
+/** Where the scores of a launch are. */
+export type AxisRanges = Readonly<Record<Axis, Range>>;
+
+/** What is known of nodes where a branch is taken; null where it cannot be taken. */
+type Assumptions = ReadonlyMap<Node, Range> | null;
+
+const nothing: Assumptions = new Map();
+
+const divides = (node: Node): boolean =>
+  node.type === "i32" && ["rem", "floorDiv", "truncDiv"].includes(node.op);
+
+function flatten(node: Node, op: "and" | "or"): readonly Node[] {
+  return node.op === op ? node.args.flatMap((arg) => flatten(arg, op)) : [node];
+}
+
+class RangeCheck {
+  readonly #nodes: readonly Node[];
+  readonly #program: IntervalProgram;
+  readonly #ranges: AxisRanges;
+
+  constructor(root: Node, captures: CaptureValues, ranges: AxisRanges) {
+    this.#nodes = topological([root]);
+    this.#program = new IntervalProgram(root, captures);
+    this.#ranges = ranges;
+  }
+
+  cell(node: Node): Cell {
+    return this.#program.cell(node);
+  }
+
+  /** The intervals of all nodes under assumptions; false if no position satisfies them. */
+  evaluate(assumed: ReadonlyMap<Node, Range>): boolean {
+    const { b, h, q, kv } = this.#ranges;
+    const ends = { bLo: b.lo, bHi: b.hi, hLo: h.lo, hHi: h.hi };
+    this.#program.setBox({ ...ends, qLo: q.lo, qHi: q.hi, kvLo: kv.lo, kvHi: kv.hi });
+    for (const node of this.#nodes) {
+      this.#program.run(node);
+      const range = assumed.get(node);
+      if (range === undefined) continue;
+      const cell = this.cell(node);
+      cell.lo = Math.max(cell.lo, range.lo);
+      cell.hi = Math.min(cell.hi, range.hi);
+      if (cell.lo > cell.hi) return false;
+    }
+    return true;
+  }
+
+  /** Throws if `root` can go wrong where the assumptions hold. */
+  check(root: Node, assumed: Assumptions): void {
+    if (assumed === null || !this.evaluate(assumed)) return;
+    const seen = new Set<Node>();
+    const later: (readonly [Node, Assumptions])[] = [];
+    const visit = (node: Node): void => {
+      if (seen.has(node)) return;
+      seen.add(node);
+      const fault = this.#faultOf(node);
+      if (fault !== null) throw new RangeError(fault);
+      const guards = this.#guardsOf(node, assumed);
+      later.push(...guards.later);
+      guards.now.forEach(visit);
+    };
+    visit(root);
+    for (const [node, under] of later) this.check(node, under);
+  }
+
+  /** Which operands count here, and which only where a condition holds. */
+  #guardsOf(
+    node: Node,
+    assumed: ReadonlyMap<Node, Range>,
+  ): { now: readonly Node[]; later: readonly (readonly [Node, Assumptions])[] } {
+    const [cond, a, b] = node.args;
+    if (node.op === "select" && cond !== undefined && a !== undefined && b !== undefined) {
+      const later = [
+        [a, this.#assume(assumed, cond, true)],
+        [b, this.#assume(assumed, cond, false)],
+      ] as const;
+      return { now: [cond], later };
+    }
+    if (node.op !== "and" && node.op !== "or") return { now: node.args, later: [] };
+    const terms = flatten(node, node.op);
+    const sound = terms.filter((term) => topological([term]).every((it) => this.#faultOf(it) === null));
+    const under = sound.reduce<Assumptions>(
+      (known, term) => this.#assume(known, term, node.op === "and"),
+      assumed,
+    );
+    const guarded = terms.filter((term) => !sound.includes(term));
+    return sound.length === 0
+      ? { now: terms, later: [] }
+      : { now: [], later: guarded.map((term) => [term, under]) };
+  }
+
+  /** The assumptions, and that `cond` is `truth`. Reads the intervals of the last evaluation. */
+  #assume(assumed: Assumptions, cond: Node, truth: boolean): Assumptions {
+    const cell = this.cell(cond);
+    if (assumed === null || (truth ? cell.hi === 0 : cell.lo === 1)) return null;
+    const [a, b] = cond.args;
+    if (cond.op === "not" && a !== undefined) return this.#assume(assumed, a, !truth);
+    if (cond.op === (truth ? "and" : "or")) {
+      return cond.args.reduce<Assumptions>((known, arg) => this.#assume(known, arg, truth), assumed);
+    }
+    if (a?.type !== "i32" || b === undefined) return assumed;
+    return this.#compare(assumed, cond, truth, a, b);
+  }
+
+  #compare(assumed: ReadonlyMap<Node, Range>, cond: Node, truth: boolean, a: Node, b: Node): Assumptions {
+    const below = (x: Node, y: Node, gap: number): Assumptions => {
+      const least = this.cell(x).lo + gap;
+      const most = this.cell(y).hi - gap;
+      return narrow(narrow(assumed, x, { lo: -Infinity, hi: most }), y, { lo: least, hi: Infinity });
+    };
+    if (cond.op === "lt") return truth ? below(a, b, 1) : below(b, a, 0);
+    if (cond.op === "le") return truth ? below(a, b, 0) : below(b, a, 1);
+    if (cond.op !== (truth ? "eq" : "ne")) return assumed;
+    const { lo, hi } = this.cell(a);
+    const other = this.cell(b);
+    return narrow(narrow(assumed, a, { lo: other.lo, hi: other.hi }), b, { lo, hi });
+  }
+
+  #faultOf(node: Node): string | null {
+    const cell = this.cell(node);
+    if (node.type === "i32" && cell.wraps) {
+      return (
+        `${showNode(node)}: expected integers of 32 bits, got up to ${cell.reach} ${this.#where(node)}; ` +
+        "shorten the lengths, or compute in floating point: x / 1 in place of an integer x"
+      );
+    }
+    const divisor = node.args[1];
+    if (!divides(node) || divisor === undefined) return null;
+    const { lo, hi } = this.cell(divisor);
+    if (lo > 0 || hi < 0) return null;
+    return (
+      `${showNode(node)}: expected a divisor other than 0, got ${lo === hi ? "0" : `${lo} to ${hi}`} ` +
+      `${this.#where(node)}; for example, divide by Math.max(1, ${showNode(divisor)})`
+    );
+  }
+
+  /** `for q in 0..46340, width = 3`: what the node depends on. */
+  #where(root: Node): string {
+    const nodes = topological([root]);
+    const used = axes.filter((axis) => nodes.some((node) => node.op === "index" && node.attr === axis));
+    const ranges = used.map((axis) => `${axis} in ${this.#ranges[axis].lo}..${this.#ranges[axis].hi}`);
+    const uniforms = nodes
+      .filter((node) => node.op === "uniform")
+      .map((node) => `${String(node.attr)} = ${this.cell(node).lo}`);
+    const all = [...ranges, ...uniforms];
+    return all.length === 0 ? "always" : `for ${all.join(", ")}`;
+  }
+}
+
+function narrow(assumed: Assumptions, node: Node, range: Range): Assumptions {
+  if (assumed === null || node.op === "const") return assumed;
+  const known = assumed.get(node) ?? { lo: -Infinity, hi: Infinity };
+  const both = { lo: Math.max(known.lo, range.lo), hi: Math.min(known.hi, range.hi) };
+  return both.lo > both.hi ? null : new Map(assumed).set(node, both);
+}
+
+/**
+ * Checks the integers of an expression over a whole launch.
+ *
+ * @throws RangeError  an i32 operation can leave 32 bits, or an integer divisor can be 0, where the result
+ * is used; the message shows the operation and the ranges it depends on
+ */
+export function checkRanges(
+  expression: Expression,
+  captures: CaptureValues,
+  ranges: AxisRanges,
+): void {
+  new RangeCheck(expression.root, captures, ranges).check(expression.root, nothing);
+}
+
+/** The loads whose index can leave the tensor (it is then clamped), as JavaScript, for example `bias[q - kv]`. */
+export function clampedLoads(
+  expression: Expression,
+  captures: CaptureValues,
+  ranges: AxisRanges,
+): string[] {
+  const check = new RangeCheck(expression.root, captures, ranges);
+  check.evaluate(new Map());
+  const leaves = (node: Node): boolean => {
+    const shape = captures.tensors.get(String(node.attr))?.shape ?? [];
+    return node.args.some((index, axis) => {
+      const { lo, hi } = check.cell(index);
+      return lo < 0 || hi >= (shape[axis] ?? 1);
+    });
+  };
+  const loads = topological([expression.root]).filter((node) => node.op === "load");
+  return loads.filter(leaves).map(showNode);
+}
