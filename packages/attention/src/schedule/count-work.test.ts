@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { attendedPairs, blockPairs, flopsPerPair } from "./count-work.ts";
 import { eachRun } from "./mask-rows.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { DECODE_COMBINE_WORDS, DECODE_ITEM_WORDS, decodeWork } from "./decode.ts";
 import { eachRun, type Masking } from "./mask-rows.ts";

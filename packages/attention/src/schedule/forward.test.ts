@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { FORWARD_ITEM_WORDS, forwardWork } from "./forward.ts";
 import { keysOfRow, type Masking } from "./mask-rows.ts";

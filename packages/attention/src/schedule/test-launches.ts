@@ -1,5 +1,5 @@
 /** Random launches for tests: shapes, and block masks whose runs are drawn rather than built from a function. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { type BlockMask, FULL, PARTIAL } from "../mask/block-mask.ts";
 import type { Shape } from "../runtime/device.ts";
 import type { Masking } from "./mask-rows.ts";
