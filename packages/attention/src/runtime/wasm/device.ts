@@ -1,0 +1,143 @@
+/** The wasm target as a `Device`: compiled kernels, one memory, a crew of threads, one launch at a time. */
+import type { ConvertExports, KernelExports, WasmKernel, WasmTarget } from "../../emit/wasm/abi.ts";
+import { emitConvert } from "../../emit/wasm/convert.ts";
+import { emitKernel } from "../../emit/wasm/kernel.ts";
+import { typeError } from "../../errors.ts";
+import type { Device, Kernel, KernelSpec, Launch, LaunchResult } from "../device.ts";
+import type { Arena } from "./arena.ts";
+import type { Crew } from "./crew.ts";
+import { specKey } from "./spec-key.ts";
+import { runLaunch } from "./launch.ts";
+import { LoadedModule } from "./module.ts";
+import { TurnQueue } from "./turn-queue.ts";
+
+export interface WasmDeviceParts {
+  readonly name: string;
+  readonly target: WasmTarget;
+  readonly arena: Arena;
+  readonly crew: Crew;
+  /** Tensors are staged in parts where they would take more than this many bytes at one time. */
+  readonly stagingBytes: number;
+  /** Appended to each module, so that the engine tells apart what it compiles under different flags. */
+  readonly suffix: Uint8Array;
+}
+
+class LoadedKernel implements Kernel {
+  readonly spec: KernelSpec;
+  readonly tile: Readonly<Record<string, number>>;
+  readonly #emitted: WasmKernel;
+  readonly #launch: (launch: Launch) => Promise<LaunchResult>;
+
+  constructor(
+    spec: KernelSpec,
+    emitted: WasmKernel,
+    launch: (launch: Launch) => Promise<LaunchResult>,
+  ) {
+    this.spec = spec;
+    this.tile = emitted.tile;
+    this.#emitted = emitted;
+    this.#launch = launch;
+  }
+
+  source(): string {
+    return this.#emitted.source();
+  }
+
+  run(launch: Launch): Promise<LaunchResult> {
+    return this.#launch(launch);
+  }
+}
+
+export class WasmDevice implements Device {
+  readonly target = "wasm" as const;
+  readonly name: string;
+  readonly #parts: WasmDeviceParts;
+  readonly #kernels = new Map<string, Promise<Kernel>>();
+  readonly #turns = new TurnQueue();
+  #convert: Promise<LoadedModule<ConvertExports>> | null = null;
+  #compilations = 0;
+  #closed = false;
+
+  constructor(parts: WasmDeviceParts) {
+    this.name = parts.name;
+    this.#parts = parts;
+  }
+
+  get compilations(): number {
+    return this.#compilations;
+  }
+
+  kernel(spec: KernelSpec): Promise<Kernel> {
+    const key = specKey(spec);
+    const known = this.#kernels.get(key);
+    if (known !== undefined) return known;
+    const kernel = this.#compile(spec);
+    this.#kernels.set(key, kernel);
+    kernel.catch(() => this.#kernels.delete(key));
+    return kernel;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#turns.take(null, async () => {
+      await this.#parts.crew.close();
+      this.#parts.arena.drop();
+      this.#kernels.clear();
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #compile(spec: KernelSpec): Promise<Kernel> {
+    this.#checkOpen();
+    const emitted = emitKernel(spec, this.#parts.target);
+    const module = await this.#load<KernelExports>(emitted.bytes);
+    const id = ++this.#compilations;
+    const compiled = { id, spec, module };
+    return new LoadedKernel(spec, emitted, (launch) =>
+      this.#turns.take(launch.signal, () => this.#run(compiled, launch)),
+    );
+  }
+
+  #load<Exports>(bytes: Uint8Array): Promise<LoadedModule<Exports>> {
+    const { suffix } = this.#parts;
+    const whole = new Uint8Array(bytes.length + suffix.length);
+    whole.set(bytes);
+    whole.set(suffix, bytes.length);
+    return LoadedModule.compile<Exports>(whole);
+  }
+
+  async #run(
+    kernel: { id: number; spec: KernelSpec; module: LoadedModule<KernelExports> },
+    launch: Launch,
+  ): Promise<LaunchResult> {
+    this.#checkOpen();
+    const { arena, crew, stagingBytes } = this.#parts;
+    const converts = kernel.spec.dtype !== "f32";
+    this.#convert ??= converts ? this.#load(emitConvert(this.#parts.target)) : null;
+    const convert = converts ? ((await this.#convert) ?? null) : null;
+    try {
+      return await runLaunch({ arena, crew, stagingBytes, kernel, convert }, launch);
+    } finally {
+      await this.#tidy();
+    }
+  }
+
+  /** A memory that is given back must not be held, nor written to, by a worker. */
+  async #tidy(): Promise<void> {
+    const { arena, crew } = this.#parts;
+    if (crew.isBroken) {
+      await crew.close();
+      arena.drop();
+    }
+    if (arena.trim()) await crew.forget();
+  }
+
+  #checkOpen(): void {
+    if (!this.#closed) return;
+    const remedy = "open another one";
+    throw typeError({ name: "device", expected: "an open device", got: "a closed one", remedy });
+  }
+}
