@@ -56,6 +56,7 @@ const forbidden: readonly [string, from: string, line: string, why: RegExp][] = 
     /runtime\/\* may/,
   ],
   ["types only", `${src}/emit/wasm/a.ts`, 'import "../../runtime/device.ts";', /types of runtime/],
+  ["test helpers are for tests", `${src}/ir/a.ts`, 'import "./test-graphs.ts";', /it is for tests/],
   ["the reference is for tests", `${src}/api/a.ts`, 'import "../reference/x.ts";', /api may/],
   [
     "a new folder needs a row",
@@ -88,6 +89,7 @@ test.each(forbidden)("refuses a forbidden import: %s", async (_name, from, line,
   const root = await repository({
     ...Object.fromEntries(targets.map((folder) => [`${src}/${folder}/x.ts`, leaf])),
     [`${src}/runtime/device.ts`]: leaf,
+    [`${src}/ir/test-graphs.ts`]: 'import "fast-check";\n',
     [from]: `${line}\n`,
   });
   const { problems } = await findings(root);

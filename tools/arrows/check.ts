@@ -54,7 +54,8 @@ const valueTargets = ({ path, imports }: Source): string[] =>
     .filter(({ kind, specifier }) => kind === "static" && specifier.startsWith("."))
     .map(({ specifier }) => target(path, specifier));
 
-const isTest = (path: string): boolean => path.endsWith(".test.ts");
+/** Tests, and what only they use; the build leaves both out. */
+const isTest = (path: string): boolean => /(?:\.test|\/test(?:ing)?-[\w-]+)\.ts$/.test(path);
 
 function problemsOf(root: string, from: string, { specifier, kind }: Import): string[] {
   const wrong = (why: string): string[] => [`${from} imports ${specifier}: ${why}`];
@@ -80,7 +81,9 @@ function relativeProblem(home: string, from: string, to: string, kind: Import["k
   if (source.startsWith("..")) {
     return destination.startsWith("..") ? [] : ["tests in test/ use the public entry points"];
   }
-  return isTest(source) ? [] : arrowProblem(arrows, source, destination, kind);
+  if (isTest(from)) return [];
+  if (isTest(to)) return ["it is for tests, and not in the built package"];
+  return arrowProblem(arrows, source, destination, kind);
 }
 
 function arrowProblem(arrows: Arrows, from: string, to: string, kind: Import["kind"]): string[] {
