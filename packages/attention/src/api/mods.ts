@@ -58,23 +58,30 @@ export type OpenedCaptures<C extends Captures> = { readonly [K in keyof C]: Open
 
 const call: { readonly [K in ModKind]: string } = { score: "scoreMod", mask: "maskMod" };
 
-const isFunction = (value: unknown): value is (...args: never[]) => unknown =>
-  typeof value === "function";
+type AnyFunction = (...args: never[]) => unknown;
 
-function checkedFunction(kind: ModKind, value: unknown): (...args: never[]) => unknown {
+const isFunction = (value: unknown): value is AnyFunction => typeof value === "function";
+
+function checkedFunction(kind: ModKind, value: unknown): AnyFunction {
   if (isFunction(value) && !isMod(value)) return value;
   throw typeError({
     name: call[kind],
     expected: "a function, or captures and a function",
     got: isMod(value) ? "a mod" : describe(value),
-    remedy: isMod(value) ? "use it as it is, or capture it" : `write ${call[kind]}({ a }, ({ a }) => ...)`,
+    remedy: isMod(value)
+      ? "use it as it is, or capture it"
+      : `write ${call[kind]}({ a }, ({ a }) => ...)`,
   });
 }
 
 const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
 function checkedCaptures(kind: ModKind, value: unknown): Captures {
-  const isPlain = typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+  const isPlain =
+    typeof value === "object" &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !ArrayBuffer.isView(value);
   if (!isPlain || !Object.keys(value).every((name) => identifier.test(name))) {
     throw typeError({
       name: `${call[kind]} captures`,
@@ -87,40 +94,32 @@ function checkedCaptures(kind: ModKind, value: unknown): Captures {
 }
 
 /** The function with its captures opened; opened again when one of them has been replaced. */
-function bound(
-  outer: (captures: never) => unknown,
-  captures: Captures,
-): () => (...args: never[]) => unknown {
+function bound(outer: (captures: never) => unknown, captures: Captures): () => AnyFunction {
   let seen: unknown[] | null = null;
-  let inner: ((...args: never[]) => unknown) | null = null;
+  let inner: AnyFunction | null = null;
   return () => {
     const now = Object.values(captures);
     if (inner === null || !seen?.every((value, at) => Object.is(value, now[at]))) {
       seen = now;
-      inner = outer(openCaptures(captures) as never) as (...args: never[]) => unknown;
+      inner = outer(openCaptures(captures) as never) as AnyFunction;
     }
     return inner;
   };
 }
 
-function makeMod<T extends Mod>(definition: Definition, run: (...args: never[]) => unknown): T {
-  const mod = Object.assign(run, { [definitionKey]: definition }) as unknown as T;
+function makeMod(definition: Definition, run: AnyFunction): AnyFunction & Mod {
+  const mod = Object.assign(run, { [definitionKey]: definition });
   // Errors in the function are thrown here, where its author sees the line of the call.
   traceMod(mod);
   return mod;
 }
 
-function functionMod<T extends Mod>(kind: ModKind, first: unknown, second: unknown): T {
-  if (second === undefined) {
-    const fn = checkedFunction(kind, first);
-    const text = textOf(fn, call[kind]);
-    return makeMod<T>({ form: "function", kind, text, captures: null }, (...args) => fn(...args));
-  }
-  const captures = checkedCaptures(kind, first);
-  const outer = checkedFunction(kind, second);
-  const inner = bound(outer as (captures: never) => unknown, captures);
-  const text = textOf(outer, call[kind]);
-  return makeMod<T>({ form: "function", kind, text, captures }, (...args) => inner()(...args));
+function functionMod(kind: ModKind, first: unknown, second: unknown): AnyFunction & Mod {
+  const captures = second === undefined ? null : checkedCaptures(kind, first);
+  const fn = checkedFunction(kind, second ?? first);
+  const text = textOf(fn, call[kind]);
+  const inner = captures === null ? () => fn : bound(fn, captures);
+  return makeMod({ form: "function", kind, text, captures }, (...args) => inner()(...args));
 }
 
 /**
@@ -143,7 +142,7 @@ export function scoreMod<C extends Captures>(
   fn: (captures: OpenedCaptures<C>) => ScoreFunction,
 ): ScoreMod;
 export function scoreMod(first: unknown, second?: unknown): ScoreMod {
-  return functionMod<ScoreMod>("score", first, second);
+  return functionMod("score", first, second) as ScoreMod;
 }
 
 /**
@@ -162,7 +161,7 @@ export function maskMod<C extends Captures>(
   fn: (captures: OpenedCaptures<C>) => MaskFunction,
 ): MaskMod;
 export function maskMod(first: unknown, second?: unknown): MaskMod {
-  return functionMod<MaskMod>("mask", first, second);
+  return functionMod("mask", first, second) as MaskMod;
 }
 
 /**
@@ -173,7 +172,9 @@ export function maskMod(first: unknown, second?: unknown): MaskMod {
  */
 export function constant<const T extends ConstantData>(value: T): Constant<T> {
   const isData = (data: unknown): boolean =>
-    typeof data === "number" || typeof data === "boolean" || (Array.isArray(data) && data.every(isData));
+    typeof data === "number" ||
+    typeof data === "boolean" ||
+    (Array.isArray(data) && data.every(isData));
   if (isData(value)) return new Constant(value);
   throw typeError({
     name: "constant",
@@ -190,11 +191,12 @@ function compose(form: "and" | "or" | "not", masks: readonly (MaskMod | MaskFunc
     or: (at) => parts.some((part) => part(at)),
     not: (at) => !parts.some((part) => part(at)),
   };
-  return makeMod<MaskMod>({ form, kind: "mask", parts }, runs[form]);
+  return makeMod({ form, kind: "mask", parts }, runs[form]) as MaskMod;
 }
 
 /** Attends where every mask does; without masks, everywhere. */
-export const and = (...masks: readonly (MaskMod | MaskFunction)[]): MaskMod => compose("and", masks);
+export const and = (...masks: readonly (MaskMod | MaskFunction)[]): MaskMod =>
+  compose("and", masks);
 
 /** Attends where any mask does; without masks, nowhere. */
 export const or = (...masks: readonly (MaskMod | MaskFunction)[]): MaskMod => compose("or", masks);
@@ -215,7 +217,7 @@ function checkKind(kind: ModKind, mod: Mod): void {
 export function asScoreMod(score: ScoreMod | ScoreFunction): ScoreMod {
   if (isMod(score)) {
     checkKind("score", score);
-    return score as ScoreMod;
+    return score;
   }
   const known = plainMods.score.get(score);
   if (known !== undefined) return known;
@@ -228,7 +230,7 @@ export function asScoreMod(score: ScoreMod | ScoreFunction): ScoreMod {
 export function asMaskMod(mask: MaskMod | MaskFunction): MaskMod {
   if (isMod(mask)) {
     checkKind("mask", mask);
-    return mask as MaskMod;
+    return mask;
   }
   const known = plainMods.mask.get(mask);
   if (known !== undefined) return known;

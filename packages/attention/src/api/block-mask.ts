@@ -1,0 +1,155 @@
+/** Block masks that a caller builds once and uses for many calls. */
+import { rangeError } from "../errors.ts";
+import type { BlockMask } from "../mask/block-mask.ts";
+import { buildBlockMask } from "../mask/build.ts";
+import { drawSvg } from "../mask/draw-svg.ts";
+import { drawText } from "../mask/draw-text.ts";
+import { sparsity } from "../mask/stats.ts";
+import { traceMod } from "../trace/trace-mod.ts";
+import { checkOptions } from "./check-options.ts";
+import { checkRangesAt } from "./check-launch.ts";
+import { asMaskMod, type MaskFunction, type MaskMod } from "./mods.ts";
+import type { BlockSize, PerBatch } from "./options.ts";
+import { checkBlockSize, checkKvLength, checkLength, checkQueryOffset } from "./validate.ts";
+
+export interface BlockMaskOptions {
+  /** Batch elements. Default 1. Only counts where the mask, an offset or a length differs between them. */
+  readonly B?: number;
+  /** Query heads. Default 1. Only counts where the mask reads `h`. */
+  readonly Hq?: number;
+  /** Query length. Unit: tokens. */
+  readonly M: number;
+  /** Key length. Unit: tokens. */
+  readonly N: number;
+  /** Default 128. */
+  readonly blockSize?: BlockSize;
+  /** Default 0. */
+  readonly queryOffset?: PerBatch;
+  /** Default N. */
+  readonly kvLength?: PerBatch;
+}
+
+/**
+ * A mask together with its block mask for given lengths: pass it as `mask` to `attention`.
+ *
+ * Captured tensors are read when it is built, for which blocks to visit, and again at each call, inside partial
+ * blocks: build it anew after changing their elements.
+ */
+export class PreparedMask {
+  readonly mask: MaskMod;
+  /** The runs of keys of each row of blocks. */
+  readonly blocks: BlockMask;
+
+  constructor(mask: MaskMod, blocks: BlockMask) {
+    this.mask = mask;
+    this.blocks = blocks;
+  }
+
+  /** Share of blocks that no kernel visits, 0 to 1. */
+  get sparsity(): number {
+    return sparsity(this.blocks);
+  }
+
+  /** A picture in characters, one per block or group of blocks. */
+  toString(): string {
+    return drawText(this.blocks);
+  }
+
+  /** The same picture as an SVG document. */
+  toSvg(): string {
+    return drawSvg(this.blocks);
+  }
+}
+
+/**
+ * Finds the blocks of scores that a mask leaves empty, fills, or cuts.
+ *
+ * The mask is evaluated on intervals, box by box, so the cost follows the outline of the mask and not its area: causal at
+ * M = N = 1,048,576 takes milliseconds and well under a megabyte.
+ *
+ * @throws TraceError  the function cannot be compiled
+ * @throws RangeError  a length below 1, an offset or block size out of range, or an integer expression that leaves
+ *                     32 bits at these lengths
+ * @see FlexAttention (Dong et al. 2024), section 3.2, for what blocks are used for
+ */
+export function blockMask(mask: MaskMod | MaskFunction, options: BlockMaskOptions): PreparedMask {
+  checkOptions("blockMask", options);
+  const { B = 1, Hq = 1, M, N } = options;
+  for (const [name, length] of Object.entries({ B, Hq, M, N })) checkLength(name, length);
+  const queryOffset = checkQueryOffset(options.queryOffset, B, M);
+  const kvLength = checkKvLength(options.kvLength, B, N);
+  const size = checkBlockSize(options.blockSize);
+  return prepareMask(asMaskMod(mask), { B, Hq, M, N, ...size, queryOffset, kvLength });
+}
+
+/** Checked lengths of one mask. */
+export interface MaskShape {
+  readonly B: number;
+  readonly Hq: number;
+  readonly M: number;
+  readonly N: number;
+  readonly blockQ: number;
+  readonly blockKv: number;
+  readonly queryOffset: Int32Array;
+  readonly kvLength: Int32Array;
+}
+
+/** Builds, without checking what `blockMask` and `attention` have checked before. */
+export function prepareMask(mask: MaskMod, shape: MaskShape): PreparedMask {
+  const { expression, captures } = traceMod(mask);
+  checkRangesAt(expression, captures, shape);
+  return new PreparedMask(mask, buildBlockMask({ expression, captures, H: shape.Hq, ...shape }));
+}
+
+/** How many block masks one mask function remembers: enough for a model's layers, small for a decoding loop. */
+const REMEMBERED = 8;
+
+const remembered = new WeakMap<MaskMod, Map<string, PreparedMask>>();
+
+/**
+ * The block mask for these lengths, built at most once for a mask without captured tensors. A mask with captured tensors is
+ * built each time, because their elements may have changed.
+ */
+export function preparedFor(mask: MaskMod, shape: MaskShape): PreparedMask {
+  if (traceMod(mask).expression.tensors.length > 0) return prepareMask(mask, shape);
+  const known = remembered.get(mask) ?? new Map<string, PreparedMask>();
+  remembered.set(mask, known);
+  const key = JSON.stringify(Object.values(shape), (_, v: unknown) =>
+    v instanceof Int32Array ? [...v] : v,
+  );
+  const prepared = known.get(key) ?? prepareMask(mask, shape);
+  known.delete(key);
+  known.set(key, prepared);
+  for (const oldest of known.keys()) {
+    if (known.size <= REMEMBERED) break;
+    known.delete(oldest);
+  }
+  return prepared;
+}
+
+/** A value that holds for every batch element of a call, from a mask built for one or for all of them. */
+const agrees = (built: Int32Array, wanted: Int32Array): boolean =>
+  (built.length === 1 || built.length === wanted.length) &&
+  wanted.every((value, b) => value === built[built.length === 1 ? 0 : b]);
+
+/**
+ * @throws RangeError  the mask was built for other lengths, heads, offsets or key lengths than the call has
+ */
+export function checkPrepared(
+  { blocks }: PreparedMask,
+  shape: Omit<MaskShape, "blockQ" | "blockKv">,
+): void {
+  const remedy = "build it again with blockMask for these lengths";
+  const refuse = (expected: string, got: string): never => {
+    throw rangeError({ name: "mask", expected: `a block mask built for ${expected}`, got, remedy });
+  };
+  if (blocks.M !== shape.M || blocks.N !== shape.N) {
+    refuse(`M = ${shape.M} and N = ${shape.N}`, `M = ${blocks.M} and N = ${blocks.N}`);
+  }
+  if (blocks.B !== 1 && blocks.B !== shape.B) refuse(`B = ${shape.B}`, `B = ${blocks.B}`);
+  if (blocks.H !== 1 && blocks.H !== shape.Hq) refuse(`Hq = ${shape.Hq}`, `Hq = ${blocks.H}`);
+  for (const name of ["queryOffset", "kvLength"] as const) {
+    if (agrees(blocks[name], shape[name])) continue;
+    refuse(`${name} ${shape[name].join(", ")}`, `${name} ${blocks[name].join(", ")}`);
+  }
+}

@@ -1,0 +1,65 @@
+/** Refuses option names that do not exist, so that a misspelt `mask` never means "no mask". */
+import { describe, typeError } from "../errors.ts";
+import type { AttentionOptions, RunOptions } from "./options.ts";
+import type { BlockMaskOptions } from "./block-mask.ts";
+import type { CompileOptions } from "./compile.ts";
+import type { DeviceOptions } from "./open-device.ts";
+
+/** Every option by name; a new one does not compile until it stands here. */
+type Names<Options> = { readonly [K in keyof Required<Options>]: true };
+
+const run: Names<RunOptions> = {
+  scale: true,
+  queryOffset: true,
+  kvLength: true,
+  sinks: true,
+  returnLse: true,
+  returnMax: true,
+  out: true,
+  signal: true,
+};
+
+const variant = { score: true, mask: true, device: true, blockSize: true } as const;
+
+const names: {
+  readonly attention: Names<AttentionOptions>;
+  readonly compile: Names<CompileOptions>;
+  readonly run: Names<RunOptions>;
+  readonly blockMask: Names<BlockMaskOptions>;
+  readonly openDevice: Names<DeviceOptions>;
+} = {
+  attention: { ...variant, ...run },
+  compile: { ...variant, D: true, Dv: true, dtype: true, schedule: true },
+  run,
+  blockMask: {
+    B: true,
+    Hq: true,
+    M: true,
+    N: true,
+    blockSize: true,
+    queryOffset: true,
+    kvLength: true,
+  },
+  openDevice: { threads: true, revectorize: true },
+};
+
+/** @throws TypeError  not an object, or an object with a name that the function does not know */
+export function checkOptions(of: keyof typeof names, options: unknown): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw typeError({ name: "options", expected: "an object", got: describe(options) });
+  }
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(names[of], name));
+  if (unknown === undefined) return;
+  const expected = `names among ${Object.keys(names[of]).join(", ")}`;
+  throw typeError({ name: "options", expected, got: describe(unknown) });
+}
+
+/** @throws TypeError  a flag that is not a boolean, or a signal that is not an AbortSignal */
+export function checkFlags({ returnLse, returnMax, signal }: RunOptions): void {
+  for (const [name, flag] of Object.entries({ returnLse, returnMax })) {
+    if (flag === undefined || typeof flag === "boolean") continue;
+    throw typeError({ name, expected: "a boolean", got: describe(flag) });
+  }
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw typeError({ name: "signal", expected: "an AbortSignal", got: describe(signal) });
+}

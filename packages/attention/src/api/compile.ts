@@ -1,0 +1,254 @@
+/** From a variant to a kernel, and from tensors to a launch. */
+import { internalError, rangeError } from "../errors.ts";
+import { mergeCaptures, prefixCaptures } from "../ir/rename.ts";
+import { printExpression } from "../ir/print.ts";
+import type { CaptureValues, Expression } from "../ir/types.ts";
+import { needsBits } from "../mask/needs-bits.ts";
+import type { Device, Kernel, KernelSpec, LaunchResult } from "../runtime/device.ts";
+import { chooseSchedule } from "../schedule/choose-schedule.ts";
+import type { FloatType, Tensor } from "../tensor.ts";
+import { traceMod } from "../trace/trace-mod.ts";
+import { checkPrepared, preparedFor, PreparedMask } from "./block-mask.ts";
+import { checkRangesAt } from "./check-launch.ts";
+import { asMaskMod, asScoreMod, type MaskMod, type ScoreMod } from "./mods.ts";
+import { resolveDevice } from "./open-device.ts";
+import type { AttentionResult, BlockSize, Placement, RunOptions, Variant } from "./options.ts";
+import { checkFlags, checkOptions } from "./check-options.ts";
+import * as check from "./validate.ts";
+
+export interface CompileOptions extends Variant, Placement {
+  /** Head size of queries and keys, 1 to 512. */
+  readonly D: number;
+  /** Head size of values and output, 1 to 512. Default D. */
+  readonly Dv?: number;
+  /** Storage of query, key, value and output. Default "f32". */
+  readonly dtype?: FloatType;
+  /** Kernel to compile ahead: many query rows, or few. Default "forward". `run` takes whichever fits its lengths. */
+  readonly schedule?: KernelSpec["schedule"];
+  /** Block size of masks built by `run`. Default 128. */
+  readonly blockSize?: BlockSize;
+}
+
+/** A variant compiled for one device, dtype and pair of head sizes; lengths, batch and heads are free. */
+export interface CompiledAttention {
+  readonly device: Device;
+  /** The score and mask functions as typed expression graphs, after simplification. */
+  readonly ir: string;
+  /** The kernel in the target's own language. */
+  readonly source: string;
+  /** Tile sizes, by name. */
+  readonly tile: Readonly<Record<string, number>>;
+  /** The same as `attention` with this variant; compiles nothing for a new length, batch, scale or captured number. */
+  run(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    options: RunOptions & ({ readonly returnLse: true } | { readonly returnMax: true }),
+  ): Promise<AttentionResult>;
+  run(query: Tensor, key: Tensor, value: Tensor, options?: RunOptions): Promise<Tensor>;
+}
+
+/** A variant's functions, traced and named apart, with what reads their captures. */
+interface TracedVariant {
+  readonly score: ScoreMod | null;
+  readonly mask: MaskMod | null;
+  readonly prepared: PreparedMask | null;
+}
+
+const renamed = new WeakMap<Expression, Expression>();
+
+/** The traced expression with its captures under `score.` or `mask.`; one object per expression, so caches hit. */
+function kernelExpression(expression: Expression): Expression {
+  const known = renamed.get(expression) ?? prefixCaptures(expression, `${expression.kind}.`);
+  renamed.set(expression, known);
+  return known;
+}
+
+function variantOf({ score, mask }: Variant): TracedVariant {
+  const prepared = mask instanceof PreparedMask ? mask : null;
+  return {
+    score: score === undefined ? null : asScoreMod(score),
+    mask:
+      prepared?.mask ??
+      (mask === undefined || mask instanceof PreparedMask ? null : asMaskMod(mask)),
+    prepared,
+  };
+}
+
+interface SpecOptions {
+  readonly schedule: KernelSpec["schedule"];
+  readonly D: number;
+  readonly Dv: number;
+  readonly dtype: FloatType;
+}
+
+function specOf(variant: TracedVariant, options: SpecOptions): KernelSpec {
+  const score =
+    variant.score === null ? null : kernelExpression(traceMod(variant.score).expression);
+  const mask = variant.mask === null ? null : kernelExpression(traceMod(variant.mask).expression);
+  const maskBits = mask !== null && needsBits(mask);
+  return { ...options, score, mask: maskBits ? null : mask, maskBits };
+}
+
+function capturesOf(variant: TracedVariant): CaptureValues {
+  const parts = (["score", "mask"] as const).flatMap((kind) => {
+    const mod = variant[kind];
+    return mod === null ? [] : [{ prefix: `${kind}.`, values: traceMod(mod).captures }];
+  });
+  return mergeCaptures(parts);
+}
+
+/** Everything a call needs besides tensors and run-time values. */
+interface Program extends SpecOptions {
+  readonly device: Device;
+  readonly variant: TracedVariant;
+  readonly blockSize: BlockSize | undefined;
+}
+
+async function execute(
+  program: Omit<Program, "schedule" | "D" | "Dv" | "dtype">,
+  inputs: check.Inputs,
+  options: RunOptions,
+): Promise<LaunchResult> {
+  const { shape, dtype } = inputs;
+  const { device, variant } = program;
+  checkFlags(options);
+  options.signal?.throwIfAborted();
+  const scale = check.checkScale(options.scale, shape.D);
+  const queryOffset = check.checkQueryOffset(options.queryOffset, shape.B, shape.M);
+  const kvLength = check.checkKvLength(options.kvLength, shape.B, shape.N);
+  const sinks = check.checkSinks(options.sinks, shape.Hq);
+  const out = check.checkOut(options.out, inputs);
+  const extent = { ...shape, queryOffset, kvLength };
+  if (variant.score !== null) {
+    const { expression, captures } = traceMod(variant.score);
+    checkRangesAt(expression, captures, extent);
+  }
+  const mask = maskFor(variant, { ...extent, ...check.checkBlockSize(program.blockSize) });
+  const schedule = chooseSchedule(shape);
+  const kernel = await device.kernel(
+    specOf(variant, { schedule, dtype, D: shape.D, Dv: shape.Dv }),
+  );
+  return kernel.run({
+    ...inputs,
+    scale,
+    queryOffset,
+    kvLength,
+    blockMask: mask?.blocks ?? null,
+    captures: capturesOf(variant),
+    sinks,
+    want: { lse: options.returnLse === true, max: options.returnMax === true },
+    out,
+    signal: options.signal ?? null,
+  });
+}
+
+function maskFor(
+  variant: TracedVariant,
+  shape: Parameters<typeof preparedFor>[1],
+): PreparedMask | null {
+  if (variant.mask === null) return null;
+  if (variant.prepared === null) return preparedFor(variant.mask, shape);
+  checkPrepared(variant.prepared, shape);
+  return variant.prepared;
+}
+
+const wantsMore = (options: RunOptions): boolean =>
+  options.returnLse === true || options.returnMax === true;
+
+/** One call of `attention`: checks, finds or compiles the kernel, runs it. */
+export async function runVariant(
+  tensors: readonly [query: unknown, key: unknown, value: unknown],
+  options: Variant & Placement & RunOptions & { readonly blockSize?: BlockSize },
+): Promise<Tensor | AttentionResult> {
+  checkOptions("attention", options);
+  const inputs = check.checkInputs(...tensors);
+  const program = {
+    variant: variantOf(options),
+    device: await resolveDevice(options.device),
+    blockSize: options.blockSize,
+  };
+  const result = await execute(program, inputs, options);
+  return wantsMore(options) ? result : result.out;
+}
+
+class Compiled implements CompiledAttention {
+  readonly #program: Program;
+  readonly #kernel: Kernel;
+
+  constructor(program: Program, kernel: Kernel) {
+    this.#program = program;
+    this.#kernel = kernel;
+  }
+
+  get device(): Device {
+    return this.#program.device;
+  }
+
+  get ir(): string {
+    const { score, mask } = this.#program.variant;
+    const mods = [score, mask].filter((mod) => mod !== null);
+    return mods.map((mod) => printExpression(traceMod(mod).expression)).join("\n\n");
+  }
+
+  get source(): string {
+    return this.#kernel.source();
+  }
+
+  get tile(): Readonly<Record<string, number>> {
+    return this.#kernel.tile;
+  }
+
+  run(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    options: RunOptions & ({ readonly returnLse: true } | { readonly returnMax: true }),
+  ): Promise<AttentionResult>;
+  run(query: Tensor, key: Tensor, value: Tensor, options?: RunOptions): Promise<Tensor>;
+  async run(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    options: RunOptions = {},
+  ): Promise<Tensor | AttentionResult> {
+    checkOptions("run", options);
+    const inputs = check.checkInputs(query, key, value);
+    const { D, Dv, dtype } = this.#program;
+    if (inputs.shape.D !== D || inputs.shape.Dv !== Dv || inputs.dtype !== dtype) {
+      const got = `${inputs.dtype} with D = ${inputs.shape.D}, Dv = ${inputs.shape.Dv}`;
+      const remedy = "compile the variant for these, or call attention, which does";
+      const expected = `${dtype} with D = ${D}, Dv = ${Dv}, as compiled`;
+      throw rangeError({ name: "query, key and value", expected, got, remedy });
+    }
+    const result = await execute(this.#program, inputs, options);
+    return wantsMore(options) ? result : result.out;
+  }
+}
+
+/**
+ * Compiles a variant ahead of its first call, and shows what became of it.
+ *
+ * Shapes and formula as in `attention`. The kernel depends on the functions, the dtype and the head sizes only; lengths,
+ * batch, heads, scale, offsets and captured numbers and tensors are run-time values.
+ *
+ * @throws TraceError        a function cannot be compiled; the message shows the line and what to write instead
+ * @throws TypeError         an option is of the wrong kind
+ * @throws RangeError        a head size outside 1 to 512, or a block size that is not a multiple of 8
+ * @throws UnsupportedError  the named device cannot run it here; says why
+ */
+export async function compile(options: CompileOptions): Promise<CompiledAttention> {
+  checkOptions("compile", options);
+  const { D, Dv = D, dtype = "f32", schedule = "forward" } = options;
+  check.checkHeadSize("D", D);
+  check.checkHeadSize("Dv", Dv);
+  check.checkFloatType("dtype", dtype);
+  check.checkSchedule(schedule);
+  check.checkBlockSize(options.blockSize);
+  const variant = variantOf(options);
+  const device = await resolveDevice(options.device);
+  const program = { variant, device, D, Dv, dtype, schedule, blockSize: options.blockSize };
+  const kernel = await device.kernel(specOf(variant, { schedule, D, Dv, dtype }));
+  if (kernel.spec.D !== D) throw internalError("a kernel for another head size");
+  return new Compiled(program, kernel);
+}
