@@ -8,20 +8,24 @@
  */
 import type { Builder, OperatorOp } from "./builder.ts";
 import { ops } from "./ops.ts";
-import { TooLong, TruthSpace, factor, literalCount, negate } from "./truth.ts";
+import { TooLong, TruthSpace, factor, negate, costOf } from "./truth.ts";
 import type { Formula, Literal } from "./truth.ts";
 import type { Node } from "./types.ts";
 
 const MAX_ATOMS = 10;
 
-const byDigest = (x: Node, y: Node): number => (x.digest < y.digest ? -1 : x.digest > y.digest ? 1 : 0);
+const byDigest = (x: Node, y: Node): number =>
+  x.digest < y.digest ? -1 : x.digest > y.digest ? 1 : 0;
 
 const isI32Compare = (node: Node): boolean => node.args[0]?.type === "i32";
 
 /** Whether the node combines truth values, so that its operands are decisions too. */
 function isConnective(node: Node): boolean {
   if (node.op === "eq" || node.op === "ne") return node.args[0]?.type === "bool";
-  return ["and", "or", "not", "const"].includes(node.op) || (node.op === "select" && node.type === "bool");
+  return (
+    ["and", "or", "not", "const"].includes(node.op) ||
+    (node.op === "select" && node.type === "bool")
+  );
 }
 
 /** An atom and its complement are one variable: `!==` is not `===`, and for integers `b < a` is not `a <= b`. */
@@ -47,6 +51,9 @@ function atomOfLe(builder: Builder, a: Node, b: Node, positive: boolean): Atom {
   const below = builder.constant("i32", Number(a.attr) - 1);
   return { node: builder.make("le", b, below), positive: !positive };
 }
+
+const hasComplement = (atom: Node | undefined): boolean =>
+  atom !== undefined && (atom.op === "eq" || (atom.op === "le" && isI32Compare(atom)));
 
 /** The complement of an atom, as one node where there is one: NaN allows none for `<` of floats. */
 function complementOf(builder: Builder, atom: Node): Node {
@@ -106,15 +113,21 @@ class Decision {
     return leaves;
   }
 
-  /** Of a product form and its dual, the one with fewer literals. */
+  /** Of a sum of products and a product of sums, the cheaper. */
   #formula(table: bigint, free: bigint): { formula: Formula; cost: number } {
     const space = this.#space;
     const sum = factor(space.cover(table & ~free, table | free));
-    const dual = factor(space.cover(space.not(table | free), space.not(table & ~free)));
-    const cost = literalCount(sum);
-    const dualCost = literalCount(dual);
-    return dualCost < cost ? { formula: negate(dual), cost: dualCost } : { formula: sum, cost };
+    const product = negate(factor(space.cover(space.not(table | free), space.not(table & ~free))));
+    const sumCost = costOf(sum, this.#literalCost);
+    const productCost = costOf(product, this.#literalCost);
+    return productCost < sumCost
+      ? { formula: product, cost: productCost }
+      : { formula: sum, cost: sumCost };
   }
+
+  /** A `!` counts where the complement is not an operation of its own. */
+  readonly #literalCost = ({ variable, positive }: Literal): number =>
+    positive || hasComplement(this.#atoms[variable]) ? 1 : 2;
 
   #connect(node: Node): bigint {
     const space = this.#space;
@@ -152,7 +165,8 @@ class Decision {
 
   #literal({ variable, positive }: Literal): Node {
     const atom = this.#atoms[variable];
-    if (atom === undefined) throw new Error("internal: a literal without an atom; please report this");
+    if (atom === undefined)
+      throw new Error("internal: a literal without an atom; please report this");
     return positive ? atom : complementOf(this.#builder, atom);
   }
 }

@@ -72,8 +72,7 @@ export class TruthSpace {
     ];
     if (products.length > MAX_PRODUCTS) throw new TooLong();
     const variable = this.variable(at);
-    const table =
-      (when0.table & this.not(variable)) | (when1.table & variable) | always.table;
+    const table = (when0.table & this.not(variable)) | (when1.table & variable) | always.table;
     return { products, table };
   }
 
@@ -147,7 +146,8 @@ export function negate(formula: Formula): Formula {
   return { kind: formula.kind === "and" ? "or" : "and", terms: formula.terms.map(negate) };
 }
 
-export const literalCount = (formula: Formula): number =>
+/** The sum of what its literals cost. */
+export const costOf = (formula: Formula, literalCost: (literal: Literal) => number): number =>
   formula.kind === "literal"
-    ? 1
-    : formula.terms.reduce((total, term) => total + literalCount(term), 0);
+    ? literalCost(formula.literal)
+    : formula.terms.reduce((total, term) => total + costOf(term, literalCost), 0);
