@@ -1,4 +1,5 @@
 /** The wasm target as a `Device`: compiled kernels, one memory, a crew of threads, one launch at a time. */
+import { captureLayout, scratchBytes } from "../../emit/wasm/abi.ts";
 import type { ConvertExports, KernelExports, WasmKernel, WasmTarget } from "../../emit/wasm/abi.ts";
 import { emitConvert } from "../../emit/wasm/convert.ts";
 import { emitKernel } from "../../emit/wasm/kernel.ts";
@@ -7,7 +8,7 @@ import type { Device, Kernel, KernelSpec, Launch, LaunchResult } from "../device
 import type { Arena } from "./arena.ts";
 import type { Crew } from "./crew.ts";
 import { specKey } from "./spec-key.ts";
-import { runLaunch } from "./launch.ts";
+import { type CompiledKernel, runLaunch } from "./launch.ts";
 import { LoadedModule } from "./module.ts";
 import { TurnQueue } from "./turn-queue.ts";
 
@@ -95,7 +96,8 @@ export class WasmDevice implements Device {
     const emitted = emitKernel(spec, this.#parts.target);
     const module = await this.#load<KernelExports>(emitted.bytes);
     const id = ++this.#compilations;
-    const compiled = { id, spec, module };
+    const captures = captureLayout(spec);
+    const compiled = { id, spec, module, captures, scratchBytes: scratchBytes(spec) };
     return new LoadedKernel(spec, emitted, (launch) =>
       this.#turns.take(launch.signal, () => this.#run(compiled, launch)),
     );
@@ -109,10 +111,7 @@ export class WasmDevice implements Device {
     return LoadedModule.compile<Exports>(whole);
   }
 
-  async #run(
-    kernel: { id: number; spec: KernelSpec; module: LoadedModule<KernelExports> },
-    launch: Launch,
-  ): Promise<LaunchResult> {
+  async #run(kernel: CompiledKernel, launch: Launch): Promise<LaunchResult> {
     this.#checkOpen();
     const { arena, crew, stagingBytes } = this.#parts;
     const converts = kernel.spec.dtype !== "f32";

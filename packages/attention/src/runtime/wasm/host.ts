@@ -18,7 +18,6 @@ export interface WorkerEvents {
 }
 
 export interface Host {
-  readonly isNode: boolean;
   /** Threads that the machine runs at once. */
   readonly parallelism: number;
   /** Why memory cannot be shared between threads here, or null where it can. */
@@ -26,6 +25,8 @@ export interface Host {
   /** Whether the calling thread may sleep in `Atomics.wait`; a page's main thread may not. */
   readonly mayBlock: boolean;
   spawn(script: string, events: WorkerEvents): HostWorker;
+  /** Sets a flag of V8 for the whole process; null where that cannot be done. */
+  readonly setEngineFlag: ((flag: string) => void) | null;
   /** Lets timers, messages and input events have their turn. */
   breathe(): Promise<void>;
 }
@@ -34,7 +35,7 @@ export interface Host {
  * Node's process, or null elsewhere. Its modules come from `getBuiltinModule` rather than `import()`: bundlers for
  * browsers stop at the `node:` scheme even where it is never reached.
  */
-export const nodeProcess: NodeJS.Process | null =
+const nodeProcess: NodeJS.Process | null =
   typeof process === "object" && process.versions?.node !== undefined ? process : null;
 
 function mayBlockHere(): boolean {
@@ -48,12 +49,13 @@ function mayBlockHere(): boolean {
 
 function nodeHost(node: NodeJS.Process): Host {
   const { availableParallelism } = node.getBuiltinModule("node:os");
+  const { setFlagsFromString } = node.getBuiltinModule("node:v8");
   const { Worker } = node.getBuiltinModule("node:worker_threads");
   return {
-    isNode: true,
     parallelism: availableParallelism(),
     noSharing: null,
     mayBlock: true,
+    setEngineFlag: setFlagsFromString,
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
     spawn(script, events) {
       // No preloads, loaders or flags of the process: the script needs none, and they cost start-up time.
@@ -95,10 +97,10 @@ function webHost(): Host {
     "this page is not cross-origin isolated, so it has no SharedArrayBuffer; " +
     "serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp";
   return {
-    isNode: false,
     parallelism: globalThis.navigator?.hardwareConcurrency ?? 1,
     noSharing: isolated ? null : noSharing,
     mayBlock: isolated && mayBlockHere(),
+    setEngineFlag: null,
     breathe: breatheInPage,
     spawn(script, events) {
       const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));

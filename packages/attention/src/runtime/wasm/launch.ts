@@ -1,12 +1,12 @@
 /** One launch on the wasm target: cut into parts that fit the budget; each is staged, computed and collected. */
 import {
+  type CaptureLayout,
   COMBINE_WORDS,
   type ConvertExports,
   ITEM_WORDS,
   type KernelExports,
   partialBytes,
   QUERY_LANES,
-  scratchBytes,
   splitKeys,
   TILE_QUERIES,
 } from "../../emit/wasm/abi.ts";
@@ -36,6 +36,9 @@ export interface CompiledKernel {
   readonly id: number;
   readonly spec: KernelSpec;
   readonly module: LoadedModule<KernelExports>;
+  /** What follows from the spec, worked out once. */
+  readonly captures: CaptureLayout;
+  readonly scratchBytes: number;
 }
 
 /** What stays the same for all parts of a launch. */
@@ -77,8 +80,8 @@ export async function runLaunch(context: LaunchContext, launch: Launch): Promise
     ...context,
     launch,
     result: newResult(launch, kernel.spec.dtype),
-    parameters: Parameters.place(arena, kernel.spec, launch),
-    scratch: arena.allocate(scratchBytes(kernel.spec) * crew.lanes),
+    parameters: Parameters.place(arena, kernel.captures, launch),
+    scratch: arena.allocate(kernel.scratchBytes * crew.lanes),
     stage: await newStage(context),
   };
   const mark = arena.mark();
@@ -191,8 +194,8 @@ async function compute(run: Run, { items, combines, pairs }: Work, staged: Stage
 function execute(run: Run, phase: "run" | "combine", count: number, flops: number): Promise<void> {
   const { arena, crew, kernel, parameters, scratch, launch } = run;
   const { shared, own } = parameters;
-  const { id, module, spec } = kernel;
-  const places = { shared, own, scratch, scratchBytes: scratchBytes(spec) };
+  const { id, module, scratchBytes } = kernel;
+  const places = { shared, own, scratch, scratchBytes };
   return crew.execute(arena, { id, module, ...places, phase, count, flops, signal: launch.signal });
 }
 

@@ -65,8 +65,11 @@ function nameOf(relaxed: boolean, wide: boolean, threads: number): string {
  * @throws UnsupportedError  there is no SIMD; several threads or `background` where memory cannot be shared; relaxed SIMD or
  *                           `revectorize` where the engine has none
  */
-export async function openWasm(options: WasmOptions = {}): Promise<Device> {
-  const host = findHost();
+export const openWasm = (options: WasmOptions = {}): Promise<Device> =>
+  openWasmOn(findHost(), options);
+
+/** The same where the host is given: for tests of hosts that this one is not. */
+export async function openWasmOn(host: Host, options: WasmOptions): Promise<Device> {
   const threads = checkedThreads(options.threads ?? 1, host);
   const isPage = host.noSharing === null && !host.mayBlock;
   const background = options.background ?? (isPage && threads > 1);
@@ -78,7 +81,7 @@ export async function openWasm(options: WasmOptions = {}): Promise<Device> {
   if (options.relaxedSimd === true && !features.relaxed) {
     throw new UnsupportedError("wasm", "this engine has no relaxed SIMD", "leave relaxedSimd out");
   }
-  const suffix = options.revectorize === true ? revectorize() : new Uint8Array(0);
+  const suffix = options.revectorize === true ? revectorize(host) : new Uint8Array(0);
   const relaxed = options.relaxedSimd ?? features.relaxed;
   const crew = new Crew(host, { threads, background });
   const stagingBytes = checkedBytes(

@@ -1,7 +1,7 @@
 /** Writes what a launch says into the arena, as `emit/wasm/abi.ts` lays it out. */
-import { captureLayout, PARAM } from "../../emit/wasm/abi.ts";
+import { type CaptureLayout, PARAM } from "../../emit/wasm/abi.ts";
 import { internalError } from "../../errors.ts";
-import type { KernelSpec, Launch } from "../device.ts";
+import type { Launch } from "../device.ts";
 import type { Arena } from "./arena.ts";
 
 export type ParamName = keyof typeof PARAM;
@@ -32,8 +32,7 @@ export class Parameters {
   }
 
   /** Everything that does not depend on the part of the launch that is computed. */
-  static place(arena: Arena, spec: KernelSpec, launch: Launch): Parameters {
-    const layout = captureLayout(spec);
+  static place(arena: Arena, layout: CaptureLayout, launch: Launch): Parameters {
     const block = new Parameters(arena, layout.words);
     const { shape, blockMask, sinks, captures } = launch;
     block.set({ Hq: shape.Hq, Hkv: shape.Hkv, M: shape.M, N: shape.N });

@@ -1,6 +1,6 @@
 /** V8's pass that joins two 128-bit operations into one of 256 bits. */
 import { UnsupportedError } from "../../errors.ts";
-import { nodeProcess } from "./host.ts";
+import type { Host } from "./host.ts";
 
 const NAME = "revectorized";
 
@@ -19,11 +19,11 @@ function marker(): Uint8Array {
  * @returns bytes to append to each module
  * @throws UnsupportedError  outside Node there is no way to set V8's flags
  */
-export function revectorize(): Uint8Array {
-  if (nodeProcess === null) {
+export function revectorize({ setEngineFlag }: Host): Uint8Array {
+  if (setEngineFlag === null) {
     const remedy = "open the device without revectorize";
     throw new UnsupportedError("wasm", "only Node can set V8's revectorize flag", remedy);
   }
-  nodeProcess.getBuiltinModule("node:v8").setFlagsFromString("--experimental-wasm-revectorize");
+  setEngineFlag("--experimental-wasm-revectorize");
   return marker();
 }
