@@ -43,6 +43,7 @@ const attention: Arrows = {
   "index.ts": [
     "variants",
     "api",
+    "api/open-device.ts",
     "runtime/*",
     "runtime/device.ts",
     "mask",
