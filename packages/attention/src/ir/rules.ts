@@ -139,6 +139,11 @@ export const rules: { readonly [K in OperatorOp]: readonly Rule[] } = {
       return minus === null ? null : make.make("add", a, minus);
     },
     (make, a, b) => (isOp(b, "neg") ? make.make("add", a, operand(b)) : null),
+    // As for a literal: x - (c ? 1 : 0) is x + (c ? -1 : 0).
+    (make, a, b) => {
+      const minus = isOp(b, "select") ? make.make("neg", b) : b;
+      return isOp(minus, "neg") || minus === b ? null : make.make("add", a, minus);
+    },
     (make, a, b) => (is(a, isI32(a) ? 0 : -0) ? make.make("neg", b) : null),
   ],
   mul: [

@@ -16,7 +16,8 @@ export interface CapturedArray {
 
 type Holder = Float32Array | Int32Array | Uint8Array;
 
-const sizeOf = (shape: readonly number[]): number => shape.reduce((size, length) => size * length, 1);
+const sizeOf = (shape: readonly number[]): number =>
+  shape.reduce((size, length) => size * length, 1);
 
 const holders: { readonly [K in ScalarType]: new (size: number) => Holder } = {
   f32: Float32Array,

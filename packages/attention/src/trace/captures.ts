@@ -36,7 +36,8 @@ function arrayLeaf(path: string, array: CapturedArray): Leaf {
 }
 
 function leafOf(path: string, value: unknown): Leaf {
-  if (typeof value === "number") return { kind: "number", type: isInt32(value) ? "i32" : "f32", value };
+  if (typeof value === "number")
+    return { kind: "number", type: isInt32(value) ? "i32" : "f32", value };
   if (typeof value === "boolean") return { kind: "boolean", value };
   if (value instanceof Constant) return { kind: "constant", value: value.value };
   if (isMod(value)) return { kind: "mod", definition: value[definitionKey] };
@@ -45,7 +46,8 @@ function leafOf(path: string, value: unknown): Leaf {
   if (array !== null) return arrayLeaf(path, array);
   throw typeError({
     name: `capture ${path}`,
-    expected: "a number, a boolean, constant(...), a typed array, nested arrays, a Tensor or a function",
+    expected:
+      "a number, a boolean, constant(...), a typed array, nested arrays, a Tensor or a function",
     got: describe(value),
   });
 }
@@ -81,7 +83,11 @@ function identityOf(object: object): number {
 }
 
 const exactText = (value: ConstantData): string =>
-  Array.isArray(value) ? `[${value.map(exactText).join()}]` : Object.is(value, -0) ? "-0" : String(value);
+  Array.isArray(value)
+    ? `[${value.map(exactText).join()}]`
+    : Object.is(value, -0)
+      ? "-0"
+      : String(value);
 
 const signatures: { readonly [K in Leaf["kind"]]: (leaf: Extract<Leaf, { kind: K }>) => string } = {
   number: ({ type }) => type,

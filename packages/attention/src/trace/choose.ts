@@ -1,5 +1,6 @@
 /** Conditions, and one of two values by a condition. */
 import type { Builder } from "../ir/builder.ts";
+import { simplify } from "../ir/simplify.ts";
 import type { Node } from "../ir/types.ts";
 import { selectNumber } from "./numbers.ts";
 import type { Num } from "./numbers.ts";
@@ -48,8 +49,31 @@ function asNumber(value: Value): Num | null {
   return value.kind === "scalar" && value.node.type !== "bool" ? value : null;
 }
 
+/**
+ * What is left of a choice on a path, null where nothing is: what a path cannot reach is dropped, so that
+ * `q > kv ? a : q <= kv ? b : undefined` is never undefined.
+ */
+function reachable(builder: Builder, value: Value, path: Condition): Value | null {
+  if (value.kind !== "choice" && value.kind !== "nothing") return value;
+  if (path === false || (path !== true && simplify(path).attr === false)) return null;
+  if (value.kind === "nothing") return value;
+  const { condition } = value;
+  const yes = reachable(builder, value.yes, and(builder, path, condition));
+  const no = reachable(builder, value.no, and(builder, path, not(builder, condition)));
+  if (yes === null || no === null) return yes ?? no;
+  return yes === value.yes && no === value.no ? value : choose(builder, condition, yes, no);
+}
+
 /** `condition ? yes : no`: one scalar where the two have a type in common, else a choice to be made later. */
-export function choose(builder: Builder, condition: Node, yes: Value, no: Value): Value {
+export function choose(
+  builder: Builder,
+  condition: Node,
+  whenTrue: Value,
+  whenFalse: Value,
+): Value {
+  const yes = reachable(builder, whenTrue, condition);
+  const no = reachable(builder, whenFalse, not(builder, condition));
+  if (yes === null || no === null) return yes ?? no ?? whenTrue;
   if (sameValue(yes, no)) return yes;
   const conditions = [asCondition(yes), asCondition(no)] as const;
   if (conditions[0] !== null && conditions[1] !== null) {

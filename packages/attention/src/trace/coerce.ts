@@ -9,18 +9,19 @@ import type { Num } from "./numbers.ts";
 import { describeValue } from "./values.ts";
 import type { Condition, TensorValue, Value } from "./values.ts";
 
-const indexed = (tensor: TensorValue, count: number): string =>
-  tensor.name + "[i]".repeat(Math.max(0, count));
+const letters = ["i", "j", "k", "l", "m", "n"];
+
+/** `bias[i][j][k]`: how to index all dimensions. */
+export const fullyIndexed = (name: string, rank: number): string =>
+  name + Array.from({ length: rank }, (_, axis) => `[${letters[axis] ?? "i"}]`).join("");
+
+export const dimensions = (rank: number): string => `${rank} dimension${rank === 1 ? "" : "s"}`;
 
 /** `bias` has 3 dimensions, 2 of them indexed here. */
-export function failTooFewIndices(tensor: TensorValue, site: Site): never {
-  const { name, rank, indices } = tensor;
-  fail(
-    site,
-    `\`${name}\` has ${rank} dimension${rank === 1 ? "" : "s"} and gets ${indices.length} ` +
-      `${indices.length === 1 ? "index" : "indices"} here`,
-    `Index every dimension: ${indexed(tensor, rank)}.`,
-  );
+function failTooFewIndices({ name, rank, indices }: TensorValue, site: Site): never {
+  const count = `${indices.length} ${indices.length === 1 ? "index" : "indices"}`;
+  const problem = `\`${name}\` has ${dimensions(rank)} and gets ${count} here`;
+  return fail(site, problem, `Index every dimension: ${fullyIndexed(name, rank)}.`);
 }
 
 /** Refuses a value that is no number and no boolean. */
@@ -30,8 +31,8 @@ function failNotScalar(value: Value, site: Site): never {
     const remedy = "Call the function, and use what it returns.";
     fail(site, `${value.title} is used as a number`, remedy);
   }
-  if (value.kind === "undefined") {
-    fail(site, "This is undefined", "Give it a value on every path, or leave it out.");
+  if (value.kind === "nothing") {
+    fail(site, `This is ${value.text}`, "Give it a value on every path, or leave it out.");
   }
   fail(site, `This is ${describeValue(value)}, not a number`, "Use numbers and booleans.");
 }
@@ -78,13 +79,13 @@ function isTrue(builder: Builder, node: Node): Condition {
   return node.type === "i32" ? nonzero : and(builder, nonzero, builder.make("eq", node, node));
 }
 
-/** Whether the value is a boolean in JavaScript; null where that depends on the path. */
-export function isBoolean(value: Value): boolean | null {
-  if (value.kind === "static") return typeof value.value === "boolean";
-  if (value.kind === "scalar") return value.node.type === "bool";
-  if (value.kind !== "choice") return false;
-  const yes = isBoolean(value.yes);
-  return yes === isBoolean(value.no) ? yes : null;
+/** What the value is in JavaScript: null where it is neither, or where that depends on the path. */
+export function scalarType(value: Value): "number" | "boolean" | null {
+  if (value.kind === "static") return typeof value.value === "boolean" ? "boolean" : "number";
+  if (value.kind === "scalar") return value.node.type === "bool" ? "boolean" : "number";
+  if (value.kind !== "choice") return null;
+  const type = scalarType(value.yes);
+  return type === scalarType(value.no) ? type : null;
 }
 
 const roundings = new Set(["floor", "ceil", "round", "trunc"]);
@@ -101,16 +102,20 @@ function isIntegral(node: Node): boolean {
 
 /** An index of a tensor: an i32, or an f32 that was rounded to an integer. */
 export function toIndex(builder: Builder, value: Value, site: Site): Node {
-  const remedy = "Round it: Math.floor(...), or capture the indices as an Int32Array.";
-  if (isBoolean(value) !== false) {
-    fail(site, `The index is ${describeValue(value)}`, "Write `condition ? 1 : 0`.");
+  if (value.kind === "choice") {
+    const [yes, no] = [toIndex(builder, value.yes, site), toIndex(builder, value.no, site)];
+    return builder.make("select", value.condition, yes, no);
+  }
+  if (scalarType(value) === "boolean") {
+    fail(site, "This index is a boolean", "Write `condition ? 1 : 0`.");
   }
   const num = toNumber(builder, value, site);
   const integer = asInteger(builder, num);
   if (integer !== null) return integer;
   const float = asFloat(builder, num);
-  if (!isIntegral(float)) fail(site, "The index may not be an integer", remedy);
-  return builder.make("toI32", float);
+  if (isIntegral(float)) return builder.make("toI32", float);
+  const remedy = "Round it: Math.floor(...), or capture the indices as an Int32Array.";
+  return fail(site, "This index may not be an integer", remedy);
 }
 
 /** Applies to both values of a choice what works on one. */

@@ -74,4 +74,3 @@ export interface Mod {
 
 export const isMod = (value: unknown): value is Mod =>
   typeof value === "function" && definitionKey in value;
-

@@ -15,9 +15,7 @@ function fromFloat16(bits: number): number {
   const exponent = (bits >> 10) & 0x1f;
   const fraction = (bits & 0x3ff) / 1024;
   if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
-  return exponent === 0
-    ? sign * fraction * 2 ** -14
-    : sign * (1 + fraction) * 2 ** (exponent - 15);
+  return exponent === 0 ? sign * fraction * 2 ** -14 : sign * (1 + fraction) * 2 ** (exponent - 15);
 }
 
 /** Reads `tensor.data[at]` as a number; a bool is 0 or 1. */

@@ -9,12 +9,13 @@ import type {
   SpreadElement,
   UpdateExpression,
 } from "acorn";
-import { toCondition, isBoolean, distribute } from "./coerce.ts";
+import { distribute, scalarType, toCondition } from "./coerce.ts";
 import { siteOf } from "./context.ts";
 import type { Tracer } from "./context.ts";
 import { failFreeName } from "./free-names.ts";
 import { readMember } from "./members.ts";
 import { applyBinary, applyUnary, isNumericOperator } from "./operators.ts";
+import type { Operand } from "./operators.ts";
 import { bindPattern, keyOf } from "./patterns.ts";
 import type { Bind } from "./patterns.ts";
 import { refusals } from "./refusals.ts";
@@ -22,7 +23,7 @@ import { fork } from "./scope.ts";
 import type { Scope } from "./scope.ts";
 import { fail } from "./site.ts";
 import type { Site } from "./site.ts";
-import { describeValue, staticValue, undefinedValue } from "./values.ts";
+import { describeValue, nullValue, staticValue, undefinedValue } from "./values.ts";
 import type { RecordValue, Value } from "./values.ts";
 
 type ExpressionType = Expression["type"];
@@ -37,7 +38,11 @@ function readName(t: Tracer, node: Identifier, scope: Scope): Value {
   if (cell === null) return t.globals.get(node.name) ?? failFreeName(t, node, scope);
   const value = t.store.read(cell);
   if (value !== null) return value;
-  return fail(siteOf(scope, node), `\`${node.name}\` is used before it is set`, "Declare it above.");
+  return fail(
+    siteOf(scope, node),
+    `\`${node.name}\` is used before it is set`,
+    "Declare it above.",
+  );
 }
 
 /** Assigns to a variable of the function itself: captures and what the outer function declares stay as they are. */
@@ -51,10 +56,19 @@ const assigning =
     }
     if (t.store.isSealed(cell)) {
       const remedy = `Copy it first: \`let own = ${name.name}\`.`;
-      fail(siteOf(scope, name), `\`${name.name}\` is captured, and a kernel cannot change it`, remedy);
+      fail(
+        siteOf(scope, name),
+        `\`${name.name}\` is captured, and a kernel cannot change it`,
+        remedy,
+      );
     }
     t.store.write(cell, value);
   };
+
+const evaluated = (t: Tracer, node: Expression, scope: Scope): Operand => ({
+  value: t.evaluate(node, scope),
+  site: siteOf(scope, node),
+});
 
 const targetOf = (node: AssignmentExpression | UpdateExpression): Expression | null => {
   const target = node.type === "UpdateExpression" ? node.argument : node.left;
@@ -73,7 +87,8 @@ function assign(t: Tracer, node: AssignmentExpression, scope: Scope): Value {
   const before = t.evaluate(target, scope);
   const arithmetic = operator.slice(0, -1);
   if (isNumericOperator(arithmetic)) {
-    return store(applyBinary(t.builder, arithmetic, before, t.evaluate(right, scope), site));
+    const operand: Operand = { value: before, site: siteOf(scope, target) };
+    return store(applyBinary(t.builder, arithmetic, operand, evaluated(t, right, scope), site));
   }
   const logical = operator.slice(0, -1) as LogicalOperator;
   return shortCircuit(t, logical, before, () => store(t.evaluate(right, scope)), site);
@@ -83,7 +98,8 @@ function update(t: Tracer, node: UpdateExpression, scope: Scope): Value {
   const site = siteOf(scope, node);
   const before = applyUnary(t.builder, "+", t.evaluate(node.argument, scope), site);
   const operator = node.operator === "++" ? "+" : "-";
-  const after = applyBinary(t.builder, operator, before, staticValue(1), site);
+  const one: Operand = { value: staticValue(1), site };
+  const after = applyBinary(t.builder, operator, { value: before, site }, one, site);
   if (node.argument.type !== "Identifier") {
     fail(site, "A kernel changes only variables", "Declare a variable with `let`.");
   }
@@ -99,10 +115,10 @@ function shortCircuit(
   right: () => Value,
   site: Site,
 ): Value {
-  if (operator === "??") return left.kind === "undefined" ? right() : left;
+  if (operator === "??") return left.kind === "nothing" ? right() : left;
   const condition = toCondition(t.builder, left, site);
   const isAnd = operator === "&&";
-  const settled = isBoolean(left) === true ? staticValue(!isAnd) : left;
+  const settled = scalarType(left) === "boolean" ? staticValue(!isAnd) : left;
   const keep = (): Value => settled;
   return fork(t.builder, t.store, condition, isAnd ? right : keep, isAnd ? keep : right);
 }
@@ -127,14 +143,19 @@ function spread(t: Tracer, nodes: readonly (Expression | SpreadElement)[], scope
     const list = t.evaluate(node.argument, scope);
     if (list.kind === "list") return list.items;
     const remedy = "Spread an array written in the function, or constant([...]).";
-    return fail(siteOf(scope, node), `This is ${describeValue(list)}, which cannot be spread`, remedy);
+    return fail(
+      siteOf(scope, node),
+      `This is ${describeValue(list)}, which cannot be spread`,
+      remedy,
+    );
   });
 }
 
 function call(t: Tracer, node: CallExpression, scope: Scope): Value {
   const site = siteOf(scope, node);
   const { callee } = node;
-  if (callee.type === "Super") return fail(site, "`super` is not traced", "Call a helper function.");
+  if (callee.type === "Super")
+    return fail(site, "`super` is not traced", "Call a helper function.");
   const [first] = node.arguments;
   // esbuild's keepNames wraps helpers: __name(f, "f"), under any name once minified.
   if (isFreeCallOfNamer(t, node, scope) && first !== undefined && first.type !== "SpreadElement") {
@@ -145,7 +166,11 @@ function call(t: Tracer, node: CallExpression, scope: Scope): Value {
   return distribute(t.builder, target, (fn) => {
     if (fn.kind === "callable") return fn.call(args, site);
     const problem = `This is ${describeValue(fn)}, not a function`;
-    return fail(siteOf(scope, callee), problem, "Call helper functions, captured functions and Math.");
+    return fail(
+      siteOf(scope, callee),
+      problem,
+      "Call helper functions, captured functions and Math.",
+    );
   });
 }
 
@@ -176,6 +201,7 @@ const rules: { readonly [K in ExpressionType]?: Rule<K> } = {
     const { value } = node;
     if (typeof value === "number" || typeof value === "boolean") return staticValue(value);
     if (typeof value === "string") return { kind: "text", value };
+    if (value === null && node.regex === undefined && node.bigint === undefined) return nullValue;
     const problem = `${node.raw ?? "This"} has no meaning in a kernel`;
     return fail(siteOf(scope, node), problem, "Use numbers and booleans.");
   },
@@ -183,15 +209,15 @@ const rules: { readonly [K in ExpressionType]?: Rule<K> } = {
   UnaryExpression: (t, node, scope) => {
     const value = t.evaluate(node.argument, scope);
     if (node.operator === "void") return undefinedValue;
-    return applyUnary(t.builder, node.operator, value, siteOf(scope, node));
+    return applyUnary(t.builder, node.operator, value, siteOf(scope, node.argument));
   },
   BinaryExpression: (t, node, scope) => {
     const site = siteOf(scope, node);
     if (node.left.type === "PrivateIdentifier") {
       return fail(site, "Private names are not traced", "Compare numbers.");
     }
-    const left = t.evaluate(node.left, scope);
-    return applyBinary(t.builder, node.operator, left, t.evaluate(node.right, scope), site);
+    const left = evaluated(t, node.left, scope);
+    return applyBinary(t.builder, node.operator, left, evaluated(t, node.right, scope), site);
   },
   LogicalExpression: (t, node, scope) => {
     const left = t.evaluate(node.left, scope);
@@ -216,7 +242,8 @@ const rules: { readonly [K in ExpressionType]?: Rule<K> } = {
       return fail(site, "Classes are not traced", "Use captures.");
     }
     const value = t.evaluate(owner, scope);
-    return readMember(t, value, keyOf(t, property, computed, scope), site);
+    const key = { value: keyOf(t, property, computed, scope), site: siteOf(scope, property) };
+    return readMember(t, value, key, site);
   },
   CallExpression: call,
   ChainExpression: (t, node, scope) => t.evaluate(node.expression, scope),
@@ -226,7 +253,11 @@ const rules: { readonly [K in ExpressionType]?: Rule<K> } = {
   ObjectExpression: object,
   ArrayExpression: (t, node, scope) => ({
     kind: "list",
-    items: spread(t, node.elements.filter((element) => element !== null), scope),
+    items: spread(
+      t,
+      node.elements.filter((element) => element !== null),
+      scope,
+    ),
   }),
 };
 

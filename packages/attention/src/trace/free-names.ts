@@ -52,16 +52,21 @@ function declaredIn(node: SyntaxNode, found: Set<string>): Set<string> {
 function freeNames(t: Tracer, source: Source): string[] {
   const declared = declaredIn(source.fn, new Set());
   return [...namesIn(source.fn, new Set())].filter(
-    (name) => !declared.has(name) && !t.globals.has(name),
+    (name) => !declared.has(name) && !t.globals.has(name) && name !== "arguments",
   );
 }
+
+/** Most captures that a remedy lists beside the new ones. */
+const shownNames = 6;
 
 /** Longest function that a remedy repeats. */
 const shownText = 120;
 
 /** The call with the names captured: what the user should write. */
 function capturedForm({ role, text }: Source, names: readonly string[]): string {
-  const captured = [...(role.captures ?? []), ...names].join(", ");
+  const before = role.captures ?? [];
+  const shown = before.length > shownNames ? ["..."] : before;
+  const captured = [...shown, ...names].join(", ");
   const inner = text.length <= shownText && !text.includes("\n") ? text : "...";
   const body = role.captures === null ? inner : "...";
   return `${role.call}({ ${captured} }, ({ ${captured} }) => ${body})`;

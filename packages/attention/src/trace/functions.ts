@@ -100,6 +100,11 @@ export function makeClosure(
       bindParameters(t, node.params, args, scope);
       return runBody(t, node, scope);
     });
-  const self: CallableValue = { kind: "callable", title, call, text: { source: outer.source, node } };
+  const self: CallableValue = {
+    kind: "callable",
+    title,
+    call,
+    text: { source: outer.source, node },
+  };
   return self;
 }

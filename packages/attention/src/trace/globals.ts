@@ -1,7 +1,7 @@
 /** The global names that a score or mask function may use without capturing them. */
 import type { Builder } from "../ir/builder.ts";
 import { and } from "./choose.ts";
-import { isBoolean, toCondition, toNumber } from "./coerce.ts";
+import { scalarType, toCondition, toNumber } from "./coerce.ts";
 import type { Site } from "./site.ts";
 import { checkArity, mathRecord } from "./math.ts";
 import { compare, staticNumber } from "./numbers.ts";
@@ -51,7 +51,7 @@ const converting = (builder: Builder, title: string, test: NumberTest): Callable
 const strict = (builder: Builder, title: string, test: NumberTest): CallableValue =>
   unaryFunction(title, (arg, site) => {
     const num = toNumber(builder, arg, site);
-    return isBoolean(arg) === true ? staticValue(false) : conditionValue(test(builder, num));
+    return scalarType(arg) === "boolean" ? staticValue(false) : conditionValue(test(builder, num));
   });
 
 const { EPSILON, MAX_SAFE_INTEGER, MAX_VALUE, MIN_SAFE_INTEGER, MIN_VALUE } = Number;
@@ -98,15 +98,3 @@ export function globalsOf(builder: Builder): Globals {
     ["isFinite", converting(builder, "isFinite", isFiniteNumber)],
   ]);
 }
-
-/** The names that are no free variables. */
-export const globalNames: readonly string[] = [
-  "undefined",
-  "Infinity",
-  "NaN",
-  "Math",
-  "Number",
-  "Boolean",
-  "isNaN",
-  "isFinite",
-];

@@ -61,11 +61,7 @@ const roundDivision: IntegerDivision = (builder, a, b) => {
 };
 
 /** Rounding leaves an integer alone, and makes an exact integer division of a quotient. */
-const rounding = (
-  op: RoundingOp,
-  fold: MathRow["fold"],
-  division: IntegerDivision,
-): MathRow => ({
+const rounding = (op: RoundingOp, fold: MathRow["fold"], division: IntegerDivision): MathRow => ({
   arity: 1,
   fold,
   lower: (builder, [num = zero]) => {
@@ -94,8 +90,7 @@ const mathRows: Readonly<Record<string, MathRow>> = {
       rest.length === 0
         ? scalarValue(builder.make("abs", asFloat(builder, first)))
         : rest.reduce(
-            (a, b) =>
-              scalarValue(builder.make("hypot", asFloat(builder, a), asFloat(builder, b))),
+            (a, b) => scalarValue(builder.make("hypot", asFloat(builder, a), asFloat(builder, b))),
             first,
           ),
   },
@@ -135,14 +130,15 @@ const mathRows: Readonly<Record<string, MathRow>> = {
 };
 
 /** Refuses a call with another number of arguments than the function takes. */
-export function checkArity(title: string, arity: number | "any", args: readonly Value[], site: Site): void {
+export function checkArity(
+  title: string,
+  arity: number | "any",
+  args: readonly Value[],
+  site: Site,
+): void {
   if (arity === "any" || args.length === arity) return;
   const noun = arity === 1 ? "argument" : "arguments";
-  fail(
-    site,
-    `${title} takes ${arity} ${noun} and gets ${args.length}`,
-    `Pass ${arity} ${noun}.`,
-  );
+  fail(site, `${title} takes ${arity} ${noun} and gets ${args.length}`, `Pass ${arity} ${noun}.`);
 }
 
 function mathFunction(builder: Builder, name: string, row: MathRow): CallableValue {

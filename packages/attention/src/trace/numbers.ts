@@ -3,7 +3,7 @@
  * exact beyond 2^24, and f32 otherwise. A number known now takes the type of what it meets: 2 beside an
  * index is an i32, beside a score an f32, and 0.5 makes an f32 of the index.
  *
- * An i32 has no negative zero: `-q` at q = 0 is 0, where JavaScript has -0 (`1 / -q` is the only way to see it).
+ * An i32 has no negative zero, which JavaScript has for `0 * -1` and `-4 % 2`: only a division by it could tell.
  */
 import type { Builder, OperatorOp } from "../ir/builder.ts";
 import type { Node } from "../ir/types.ts";
@@ -22,9 +22,25 @@ export function asInteger(builder: Builder, num: Num): Node | null {
   return num.node.type === "i32" ? num.node : null;
 }
 
+/** The number as an f32. A negated integer is negated there, since only there 0 becomes -0, as in JavaScript. */
 export function asFloat(builder: Builder, num: Num): Node {
   if (num.kind === "static") return builder.constant("f32", num.value);
-  return num.node.type === "f32" ? num.node : builder.make("toF32", num.node);
+  return integerAsFloat(builder, num.node);
+}
+
+function integerAsFloat(builder: Builder, node: Node): Node {
+  if (node.type === "f32") return node;
+  const [negated] = node.op === "neg" ? node.args : [];
+  if (negated === undefined) return builder.make("toF32", node);
+  return builder.make("neg", integerAsFloat(builder, negated));
+}
+
+/** `-a`. A quotient negates its dividend. */
+export function negate(builder: Builder, num: ScalarValue): ScalarValue {
+  const node = builder.make("neg", num.node);
+  if (num.quotient === undefined) return { kind: "scalar", node };
+  const [dividend, divisor] = num.quotient;
+  return { kind: "scalar", node, quotient: [builder.make("neg", dividend), divisor] };
 }
 
 /** Both as i32 where both are integers, else both as f32. */
@@ -38,8 +54,12 @@ export function arithmetic(builder: Builder, op: OperatorOp, a: Num, b: Num): Nu
   return { kind: "scalar", node: builder.make(op, ...unify(builder, a, b)) };
 }
 
-/** Real division, which remembers that it was one of integers. */
+/** Real division, which remembers that it was one of integers. By a negative literal, it is a negated one. */
 export function divide(builder: Builder, a: Num, b: Num): Num {
+  if (b.kind === "static" && b.value < 0 && a.kind === "scalar") {
+    const quotient = divide(builder, a, staticNumber(-b.value));
+    return quotient.kind === "static" ? quotient : negate(builder, quotient);
+  }
   const node = builder.make("div", asFloat(builder, a), asFloat(builder, b));
   const [x, y] = [asInteger(builder, a), asInteger(builder, b)];
   return x !== null && y !== null

@@ -2,13 +2,13 @@
 import type { BinaryOperator, UnaryOperator } from "acorn";
 import type { Builder, OperatorOp } from "../ir/builder.ts";
 import { choose, not } from "./choose.ts";
-import { isBoolean, toCondition, toNumber } from "./coerce.ts";
+import { scalarType, toCondition, toNumber } from "./coerce.ts";
 import { fail } from "./site.ts";
 import type { Site } from "./site.ts";
-import { arithmetic, compare, divide, power, toInt32 } from "./numbers.ts";
+import { arithmetic, compare, divide, negate, power, toInt32 } from "./numbers.ts";
 import type { Comparison, Num } from "./numbers.ts";
 import { conditionValue, describeValue, scalarValue, staticValue } from "./values.ts";
-import type { Condition, Value } from "./values.ts";
+import type { ChoiceValue, Condition, NothingValue, Value } from "./values.ts";
 
 type Relation = "<" | "<=" | ">" | ">=";
 type Equality = "===" | "!==" | "==" | "!=";
@@ -67,20 +67,18 @@ const equalities: {
 const has = <T extends object>(table: T, key: PropertyKey): key is keyof T =>
   Object.hasOwn(table, key);
 
-function refuseText(a: Value, b: Value, site: Site): void {
-  if (a.kind !== "text" && b.kind !== "text") return;
-  fail(site, "This is a string", "Use numbers and booleans; a string can only name a property.");
+/** A value, and where it is written. */
+export interface Operand {
+  readonly value: Value;
+  readonly site: Site;
 }
 
-function applyNumeric(
-  builder: Builder,
-  row: NumericRow,
-  a: Value,
-  b: Value,
-  site: Site,
-): Value {
-  const x = toNumber(builder, a, site);
-  const y = toNumber(builder, b, site);
+const numberOf = (builder: Builder, { value, site }: Operand): Num =>
+  toNumber(builder, value, site);
+
+function applyNumeric(builder: Builder, row: NumericRow, a: Operand, b: Operand): Value {
+  const x = numberOf(builder, a);
+  const y = numberOf(builder, b);
   const known = x.kind === "static" && y.kind === "static";
   return known ? staticValue(row.fold(x.value, y.value)) : row.lower(builder, x, y);
 }
@@ -91,25 +89,40 @@ function equalConditions(builder: Builder, x: Condition, y: Condition): Conditio
   return builder.make("eq", x, y);
 }
 
-/** `===` and `==` of numbers and booleans. A boolean is never `===` a number. */
-function equal(builder: Builder, strict: boolean, a: Value, b: Value, site: Site): Value {
-  for (const [one, other, flip] of [[a, b, false], [b, a, true]] as const) {
-    if (one.kind !== "choice") continue;
-    const test = (value: Value): Value =>
-      flip ? equal(builder, strict, other, value, site) : equal(builder, strict, value, other, site);
-    return choose(builder, one.condition, test(one.yes), test(one.no));
-  }
-  const [x, y] = [isBoolean(a), isBoolean(b)];
-  if (x === true && y === true) {
-    const conditions = [toCondition(builder, a, site), toCondition(builder, b, site)] as const;
-    return conditionValue(equalConditions(builder, ...conditions));
-  }
-  const numbers = [toNumber(builder, a, site), toNumber(builder, b, site)] as const;
-  if (strict && x !== y) return staticValue(false);
-  return conditionValue(compare(builder, "eq", ...numbers));
+const isNothing = (value: Value): value is NothingValue => value.kind === "nothing";
+
+/** The equality of a choice is the choice between two equalities. */
+function equalChoice(
+  builder: Builder,
+  strict: boolean,
+  choice: ChoiceValue,
+  site: Site,
+  other: Operand,
+): Value {
+  const yes = equal(builder, strict, { value: choice.yes, site }, other);
+  const no = equal(builder, strict, { value: choice.no, site }, other);
+  return choose(builder, choice.condition, yes, no);
 }
 
-function negate(builder: Builder, value: Value, site: Site): Value {
+/** `===` and `==` of numbers and booleans. A boolean is never `===` a number. */
+function equal(builder: Builder, strict: boolean, a: Operand, b: Operand): Value {
+  if (a.value.kind === "choice") return equalChoice(builder, strict, a.value, a.site, b);
+  if (b.value.kind === "choice") return equalChoice(builder, strict, b.value, b.site, a);
+  if (isNothing(a.value) || isNothing(b.value)) {
+    const both = isNothing(a.value) && isNothing(b.value);
+    return staticValue(both && (!strict || a.value.text === b.value.text));
+  }
+  const types = [scalarType(a.value), scalarType(b.value)];
+  if (types.every((type) => type === "boolean")) {
+    const x = toCondition(builder, a.value, a.site);
+    return conditionValue(equalConditions(builder, x, toCondition(builder, b.value, b.site)));
+  }
+  const [x, y] = [numberOf(builder, a), numberOf(builder, b)];
+  if (strict && types[0] !== types[1]) return staticValue(false);
+  return conditionValue(compare(builder, "eq", x, y));
+}
+
+function logicalNot(builder: Builder, value: Value, site: Site): Value {
   return conditionValue(not(builder, toCondition(builder, value, site)));
 }
 
@@ -117,24 +130,26 @@ function negate(builder: Builder, value: Value, site: Site): Value {
 export function applyBinary(
   builder: Builder,
   operator: string,
-  a: Value,
-  b: Value,
+  a: Operand,
+  b: Operand,
   site: Site,
 ): Value {
-  refuseText(a, b, site);
-  if (has(numeric, operator)) return applyNumeric(builder, numeric[operator], a, b, site);
+  if (has(numeric, operator)) return applyNumeric(builder, numeric[operator], a, b);
   if (has(relations, operator)) {
     const { op, swapped } = relations[operator];
-    const x = toNumber(builder, a, site);
-    const y = toNumber(builder, b, site);
+    const [x, y] = [numberOf(builder, a), numberOf(builder, b)];
     return conditionValue(swapped ? compare(builder, op, y, x) : compare(builder, op, x, y));
   }
   if (has(equalities, operator)) {
     const { strict, negated } = equalities[operator];
-    const same = equal(builder, strict, a, b, site);
-    return negated ? negate(builder, same, site) : same;
+    const same = equal(builder, strict, a, b);
+    return negated ? logicalNot(builder, same, site) : same;
   }
-  return fail(site, `\`${operator}\` has no meaning in a kernel`, "Use arithmetic and comparisons.");
+  return fail(
+    site,
+    `\`${operator}\` has no meaning in a kernel`,
+    "Use arithmetic and comparisons.",
+  );
 }
 
 type UnaryRow = (builder: Builder, value: Value, site: Site) => Value;
@@ -147,15 +162,14 @@ const onNumber =
   };
 
 const unary: { readonly [K in Exclude<UnaryOperator, "void" | "typeof" | "delete">]: UnaryRow } = {
-  "!": negate,
+  "!": logicalNot,
   "+": onNumber(
     (a) => a,
     (_, num) => num,
   ),
   "-": onNumber(
     (a) => -a,
-    (builder, num) =>
-      num.kind === "static" ? num : scalarValue(builder.make("neg", num.node)),
+    (builder, num) => (num.kind === "static" ? num : negate(builder, num)),
   ),
   "~": onNumber(
     (a) => ~a,

@@ -24,7 +24,10 @@ const jumps: readonly Jump[] = ["return", "break", "continue"];
 
 /** Whether, or when, any jump is taken. */
 export function leaves(t: Tracer, outcome: Outcome): Condition {
-  return jumps.reduce<Condition>((left, jump) => or(t.builder, left, outcome[jump]?.when ?? false), false);
+  return jumps.reduce<Condition>(
+    (left, jump) => or(t.builder, left, outcome[jump]?.when ?? false),
+    false,
+  );
 }
 
 const jumpsOf = (pick: (jump: Jump) => Exit | undefined): Outcome =>

@@ -25,7 +25,8 @@ function bindObject(t: Tracer, node: ObjectPattern, value: Value, scope: Scope, 
     }
     const key = keyOf(t, property.key, property.computed, scope);
     if (key.kind === "text") taken.add(key.value);
-    const item = readMember(t, value, key, siteOf(scope, property.key));
+    const site = siteOf(scope, property.key);
+    const item = readMember(t, value, { value: key, site }, site);
     bindPattern(t, property.value, item, scope, bind);
   }
 }
@@ -44,7 +45,9 @@ function bindArray(t: Tracer, node: ArrayPattern, value: Value, scope: Scope, bi
       bindPattern(t, element.argument, { kind: "list", items }, scope, bind);
       return;
     }
-    bindPattern(t, element, readMember(t, value, staticValue(at), siteOf(scope, element)), scope, bind);
+    const site = siteOf(scope, element);
+    const item = readMember(t, value, { value: staticValue(at), site }, site);
+    bindPattern(t, element, item, scope, bind);
   });
 }
 
@@ -67,7 +70,11 @@ export function bindPattern(
     case "ArrayPattern":
       if (value.kind !== "list") {
         const remedy = "Index it: `const first = table[0]`.";
-        fail(site, `This is ${describeValue(value)}, which an array pattern cannot take apart`, remedy);
+        fail(
+          site,
+          `This is ${describeValue(value)}, which an array pattern cannot take apart`,
+          remedy,
+        );
       }
       bindArray(t, node, value, scope, bind);
       return;

@@ -19,7 +19,7 @@ import { Scope } from "./scope.ts";
 import { fail } from "./site.ts";
 import type { Site } from "./site.ts";
 import { describeValue, undefinedValue } from "./values.ts";
-import type { Value } from "./values.ts";
+import type { Condition, Value } from "./values.ts";
 
 type StatementType = Statement["type"];
 type Rule<K extends StatementType> = (
@@ -66,41 +66,50 @@ function block(t: Tracer, statements: readonly Statement[], outer: Scope): Outco
   return runAll(t, statements, scope);
 }
 
-function knownCondition(t: Tracer, value: Value, site: Site): boolean {
-  const condition = toCondition(t.builder, value, site);
-  if (typeof condition === "boolean") return condition;
-  return fail(
-    site,
-    "How often this loop runs is not known before the kernel runs",
-    "Use bounds written in the function, or captured with constant(...).",
-  );
-}
-
 interface Loop {
   readonly site: Site;
-  readonly test: () => boolean;
+  readonly test: () => Condition;
   readonly body: () => Outcome;
   readonly next: () => void;
 }
 
-/** Copies the body once per turn. A `break` by a condition leaves the turns behind it conditional. */
+function failEndless(loop: Loop, test: Condition): never {
+  if (test === true) {
+    const remedy = "Use fewer turns, or compute a table outside and capture it.";
+    return fail(loop.site, `This loop runs more than ${maxTurns} times`, remedy);
+  }
+  return fail(
+    loop.site,
+    "How often this loop runs is not known before the kernel runs",
+    "Bound it by a number written in the function, or captured with constant(...).",
+  );
+}
+
+/**
+ * Copies the body once per turn. A test known only in the kernel is a `break` by a condition, as long as another
+ * one ends the loop: `i < 8 && ids[i] !== kv`. Behind such a `break`, the other turns are one conditional whole.
+ */
 function unroll(t: Tracer, loop: Loop): Outcome {
+  const stop = (): Outcome => jump(t, "break", undefinedValue);
   const turns = (first: number): Outcome => {
-    for (let turn = first; loop.test(); turn++) {
-      if (turn >= maxTurns) {
-        const remedy = "Use fewer turns, or compute a table outside and capture it.";
-        fail(loop.site, `This loop runs more than ${maxTurns} times`, remedy);
-      }
-      const outcome = land(t, loop.body(), "continue");
+    for (let turn = first; ; turn++) {
+      const test = loop.test();
+      if (test === false) return runsOn;
+      if (turn >= maxTurns) failEndless(loop, test);
+      const outcome = land(t, branch(t, test, loop.body, stop), "continue");
       const left = leaves(t, outcome);
       if (left === true) return outcome;
       loop.next();
       if (left !== false) return sequence(t, outcome, () => turns(turn + 1));
     }
-    return runsOn;
   };
   return land(t, turns(0), "break");
 }
+
+const testOf =
+  (t: Tracer, node: Expression, scope: () => Scope): Loop["test"] =>
+  () =>
+    toCondition(t.builder, t.evaluate(node, scope()), siteOf(scope(), node));
 
 function forLoop(t: Tracer, node: ForStatement, outer: Scope): Outcome {
   let scope = new Scope(outer.source, outer);
@@ -109,10 +118,9 @@ function forLoop(t: Tracer, node: ForStatement, outer: Scope): Outcome {
     hoistLexical(t, [init], scope);
     declare(t, init, scope);
   } else if (init) t.evaluate(init, scope);
-  const site = siteOf(scope, test ?? node);
   return unroll(t, {
-    site,
-    test: () => !test || knownCondition(t, t.evaluate(test, scope), site),
+    site: siteOf(scope, test ?? node),
+    test: test ? testOf(t, test, () => scope) : () => true,
     body: () => runStatement(t, node.body, scope),
     next: () => {
       scope = scope.renewed(t.store);
@@ -178,20 +186,23 @@ const rules: { readonly [K in StatementType]?: Rule<K> } = {
   ForStatement: forLoop,
   ForOfStatement: forOfLoop,
   WhileStatement: (t, node, scope) => {
-    const site = siteOf(scope, node.test);
     return unroll(t, {
-      site,
-      test: () => knownCondition(t, t.evaluate(node.test, scope), site),
+      site: siteOf(scope, node.test),
+      test: testOf(t, node.test, () => scope),
       body: () => runStatement(t, node.body, scope),
       next: () => {},
     });
   },
   DoWhileStatement: (t, node, scope) => {
     const site = siteOf(scope, node.test);
+    const again = testOf(t, node.test, () => scope);
     let isFirst = true;
-    const test = (): boolean => isFirst || knownCondition(t, t.evaluate(node.test, scope), site);
-    const next = (): void => void (isFirst = false);
-    return unroll(t, { site, test, body: () => runStatement(t, node.body, scope), next });
+    return unroll(t, {
+      site,
+      test: () => isFirst || again(),
+      body: () => runStatement(t, node.body, scope),
+      next: () => void (isFirst = false),
+    });
   },
 };
 
@@ -214,4 +225,3 @@ export function runAll(t: Tracer, statements: readonly Statement[], scope: Scope
   }
   return runsOn;
 }
-

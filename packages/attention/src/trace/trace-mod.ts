@@ -25,8 +25,15 @@ export interface Traced {
 }
 
 function positionRecord(t: Tracer): RecordValue {
-  const values = new Map<string, Value>(axes.map((axis) => [axis, scalarValue(t.builder.index(axis))]));
-  return { kind: "record", title: "The position", names: axes, get: (name) => values.get(name) ?? null };
+  const values = new Map<string, Value>(
+    axes.map((axis) => [axis, scalarValue(t.builder.index(axis))]),
+  );
+  return {
+    kind: "record",
+    title: "The position",
+    names: axes,
+    get: (name) => values.get(name) ?? null,
+  };
 }
 
 /** The place of errors that belong to no text: a composition called with the position. */

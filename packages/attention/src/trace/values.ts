@@ -38,6 +38,8 @@ export interface RecordValue {
   readonly names: readonly string[];
   /** A fresh read of one property; null where there is none. */
   readonly get: (name: string) => Value | null;
+  /** What may be meant by a name that is not there. */
+  readonly hint?: (name: string) => string;
 }
 
 export interface ListValue {
@@ -68,8 +70,10 @@ export interface TextValue {
   readonly value: string;
 }
 
-export interface UndefinedValue {
-  readonly kind: "undefined";
+/** `undefined` or `null`. */
+export interface NothingValue {
+  readonly kind: "nothing";
+  readonly text: "undefined" | "null";
 }
 
 export type Value =
@@ -81,12 +85,14 @@ export type Value =
   | CallableValue
   | ChoiceValue
   | TextValue
-  | UndefinedValue;
+  | NothingValue;
 
 /** Known now, or a bool node. */
 export type Condition = boolean | Node;
 
-export const undefinedValue: UndefinedValue = { kind: "undefined" };
+export const undefinedValue: NothingValue = { kind: "nothing", text: "undefined" };
+
+export const nullValue: NothingValue = { kind: "nothing", text: "null" };
 
 export const staticValue = (value: number | boolean): StaticValue => ({ kind: "static", value });
 
@@ -111,7 +117,7 @@ const kindNames: { readonly [K in Value["kind"]]: string } = {
   callable: "a function",
   choice: "a value of two types",
   text: "a string",
-  undefined: "undefined",
+  nothing: "nothing",
 };
 
 const isBoolean = (value: Value): boolean =>
