@@ -20,12 +20,27 @@ export interface ArenaOptions {
 /** Cache lines, and the widest alignment that kernels ask for. */
 const ALIGNMENT = 64;
 
+/** 64 MiB: an engine that cannot reserve this has no use for threads. */
+const LEAST_PAGES = 1024;
+
 /** Memory grows by whole steps, so that a series of slightly longer launches does not grow it each time. */
 const GROW_PAGES = 16;
 
 const megabytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
 
 type Buffer = ArrayBufferLike;
+
+/** Engines reserve addresses for a shared memory's maximum; those that have fewer refuse, and get a smaller one. */
+function newMemory(shared: boolean, pages: number): WebAssembly.Memory {
+  const maximum = Math.floor(pages);
+  const initial = Math.min(GROW_PAGES, maximum);
+  try {
+    return new WebAssembly.Memory({ initial, maximum, shared });
+  } catch (error) {
+    if (pages < LEAST_PAGES || !(error instanceof RangeError)) throw error;
+    return newMemory(shared, pages / 2);
+  }
+}
 
 interface Views {
   readonly buffer: Buffer;
@@ -47,10 +62,7 @@ export class Arena {
 
   /** The memory now; another object after `trim` has given one back. */
   get memory(): WebAssembly.Memory {
-    const { shared, limitBytes } = this.#options;
-    const maximum = Math.floor(limitBytes / PAGE_BYTES);
-    const initial = Math.min(GROW_PAGES, maximum);
-    this.#memory ??= new WebAssembly.Memory({ initial, maximum, shared });
+    this.#memory ??= newMemory(this.#options.shared, this.#options.limitBytes / PAGE_BYTES);
     return this.#memory;
   }
 

@@ -2,8 +2,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { Arena, MAX_MEMORY_BYTES } from "./arena.ts";
 import { Crew } from "./crew.ts";
 import { findHost, type Host } from "./host.ts";
-import { testJob, testKernel } from "./test-kernels.ts";
-import { WORD } from "./worker-script.ts";
+import { hostOfDeserters, testJob, testKernel } from "./test-kernels.ts";
 
 const open: Crew[] = [];
 afterEach(async () => {
@@ -126,20 +125,8 @@ for (const threads of [1, 2]) {
   });
 }
 
-/** Greets the pool like a worker, then ends instead of serving. */
-const deserter = `const { parentPort } = require("node:worker_threads");
-  let words;
-  parentPort.on("message", (order) => {
-    if (order.kind !== "join") process.exit(7);
-    words = order.words;
-    Atomics.sub(words, ${WORD.pending}, 1);
-    if (Atomics.load(words, ${WORD.away}) === 1) parentPort.postMessage({ kind: "done" });
-  });`;
-
 test("a worker that ends rejects the launch under way, and says so", async () => {
-  const host = findHost();
-  const spawn: Host["spawn"] = (_script, events) => host.spawn(deserter, events);
-  const crew = newCrew(2, false, { ...host, spawn });
+  const crew = newCrew(2, false, hostOfDeserters());
   const arena = newArena(true);
   const module = await testKernel("slow", true);
   const { job } = testJob(arena, module, numbered(40, 1e6), { lanes: crew.lanes });

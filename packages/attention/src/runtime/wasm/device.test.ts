@@ -4,6 +4,7 @@ import { UnsupportedError } from "../../errors.ts";
 import { findHost, type Host } from "./host.ts";
 import { elementsOf } from "../../reference/formats.ts";
 import { openWasm, openWasmOn, type WasmOptions } from "./open.ts";
+import { hostOfDeserters } from "./test-kernels.ts";
 import { bitsOf, runOn, testLaunch } from "./test-launches.ts";
 
 test("one kernel serves all lengths, batches, heads, scales, offsets and captured numbers", async () => {
@@ -95,13 +96,25 @@ test("an aborted launch ends with the signal's reason, and the device goes on", 
   }
 });
 
-test("a closed device refuses, after the launches under way have ended; closing twice is closing once", async () => {
+test("a launch whose worker ends is rejected with the reason; the next one has new workers", async () => {
+  await using device = await openWasmOn(hostOfDeserters(), { threads: 2 });
+  const long = testLaunch({ M: 900, N: 900, Hkv: 4, Hq: 4 });
+  await expect(runOn(device, long)).rejects.toThrow(
+    "a worker thread of the wasm device ended: it exited with code 7",
+  );
+  await using usual = await openWasm();
+  expect(bitsOf(await runOn(device, long))).toEqual(bitsOf(await runOn(usual, long)));
+});
+
+test("a closed device refuses, after the launches asked for before have ended; closing twice is closing once", async () => {
   for (const threads of [1, 2]) {
     const device = await openWasm({ threads });
     const kernel = await device.kernel(testLaunch().spec);
-    const running = kernel.run(testLaunch({ M: 900, N: 900, Hkv: 4, Hq: 4 }).launch);
+    const { launch } = testLaunch({ M: 900, N: 900, Hkv: 4, Hq: 4 });
+    const [running, waiting] = [kernel.run(launch), kernel.run(launch)];
     const closing = device.close();
     await expect(running).resolves.toBeDefined();
+    await expect(waiting).resolves.toBeDefined();
     await closing;
     await device.close();
     const closed = "device: expected an open device, got a closed one; open another one";

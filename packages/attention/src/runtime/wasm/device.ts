@@ -68,7 +68,8 @@ export class WasmDevice implements Device {
     return this.#compilations;
   }
 
-  kernel(spec: KernelSpec): Promise<Kernel> {
+  async kernel(spec: KernelSpec): Promise<Kernel> {
+    this.#checkOpen();
     const key = specKey(spec);
     const known = this.#kernels.get(key);
     if (known !== undefined) return known;
@@ -92,15 +93,18 @@ export class WasmDevice implements Device {
   }
 
   async #compile(spec: KernelSpec): Promise<Kernel> {
-    this.#checkOpen();
     const emitted = emitKernel(spec, this.#parts.target);
     const module = await this.#load<KernelExports>(emitted.bytes);
     const id = ++this.#compilations;
     const captures = captureLayout(spec);
     const compiled = { id, spec, module, captures, scratchBytes: scratchBytes(spec) };
-    return new LoadedKernel(spec, emitted, (launch) =>
-      this.#turns.take(launch.signal, () => this.#run(compiled, launch)),
-    );
+    return new LoadedKernel(spec, emitted, (launch) => this.#launch(compiled, launch));
+  }
+
+  /** Refused from `close` on; what was asked for before still has its turn. */
+  async #launch(kernel: CompiledKernel, launch: Launch): Promise<LaunchResult> {
+    this.#checkOpen();
+    return this.#turns.take(launch.signal, () => this.#run(kernel, launch));
   }
 
   #load<Exports>(bytes: Uint8Array): Promise<LoadedModule<Exports>> {
@@ -112,7 +116,6 @@ export class WasmDevice implements Device {
   }
 
   async #run(kernel: CompiledKernel, launch: Launch): Promise<LaunchResult> {
-    this.#checkOpen();
     const { arena, crew, stagingBytes } = this.#parts;
     const converts = kernel.spec.dtype !== "f32";
     this.#convert ??= converts ? this.#load(emitConvert(this.#parts.target)) : null;

@@ -33,7 +33,7 @@ const views: fc.Arbitrary<Box> = fc
     lengths: fc.tuple(
       fc.integer({ min: 1, max: 5 }),
       fc.integer({ min: 1, max: 9 }),
-      fc.integer({ min: 1, max: 70 }),
+      fc.integer({ min: 1, max: 200 }),
     ),
     order: fc.constantFrom([0, 1, 2], [1, 0, 2], [0, 2, 1], [2, 1, 0]),
     crop: fc.integer({ min: 0, max: 2 }),

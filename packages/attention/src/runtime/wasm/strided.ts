@@ -16,7 +16,7 @@ interface Dimension {
 }
 
 /** Below this many elements a loop is faster than making a view for `set`. */
-const SHORT_ROW = 48;
+const SHORT_ROW = 128;
 
 /** Innermost first; axes that lie end to end are one. */
 export function joinAxes({ lengths, strides }: Box): readonly Dimension[] {

@@ -4,7 +4,9 @@ import type { KernelExports } from "../../emit/wasm/abi.ts";
 import { PARAM } from "../../emit/wasm/abi.ts";
 import type { Arena } from "./arena.ts";
 import type { Job } from "./crew.ts";
+import { findHost, type Host } from "./host.ts";
 import { LoadedModule } from "./module.ts";
+import { WORD } from "./worker-script.ts";
 
 export type TestBody = "sum" | "slow" | "trap";
 
@@ -100,4 +102,22 @@ export function testJob(
         (_, lane) => arena.views.i32[(scratch + lane * SCRATCH_BYTES) / 4] === 1,
       ),
   };
+}
+
+/** Greets the pool like a worker, then ends instead of serving. */
+const deserter = `const { parentPort } = require("node:worker_threads");
+  let words;
+  parentPort.on("message", (order) => {
+    if (order.kind !== "join") process.exit(7);
+    words = order.words;
+    Atomics.sub(words, ${WORD.pending}, 1);
+    if (Atomics.load(words, ${WORD.away}) === 1) parentPort.postMessage({ kind: "done" });
+  });`;
+
+/** The first worker that this host spawns deserts; later ones are what they are asked to be. */
+export function hostOfDeserters(): Host {
+  const host = findHost();
+  const scripts = [deserter];
+  const spawn: Host["spawn"] = (script, events) => host.spawn(scripts.pop() ?? script, events);
+  return { ...host, spawn };
 }
