@@ -114,11 +114,12 @@ function weigh(
   const shift = Math.max(max, sink);
   if (shift === -Infinity) return { lse: -Infinity, max };
   const total = scores.reduce((sum, s) => sum + Math.exp(s - shift), Math.exp(sink - shift));
-  for (const [kv, s] of scores.entries()) {
-    if (s === -Infinity) continue;
-    const weight = Math.exp(s - shift) / total;
-    for (let d = 0; d < out.length; d++) {
-      out[d] = (out[d] ?? 0) + weight * (value[kv * out.length + d] ?? NaN);
+  const Dv = out.length;
+  for (let kv = 0; kv < scores.length; kv++) {
+    if (scores[kv] === -Infinity) continue;
+    const weight = Math.exp((scores[kv] ?? NaN) - shift) / total;
+    for (let d = 0; d < Dv; d++) {
+      out[d] = (out[d] ?? 0) + weight * (value[kv * Dv + d] ?? NaN);
     }
   }
   return { lse: shift + Math.log(total), max };

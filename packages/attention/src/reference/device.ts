@@ -10,7 +10,7 @@ import { printExpression } from "../ir/print.ts";
 import type { Expression, Position } from "../ir/types.ts";
 import { type BlockMask, FULL, RUN_STRIDE, wordsPerBlock } from "../mask/block-mask.ts";
 import type { Device, Kernel, KernelSpec, Launch, LaunchResult } from "../runtime/device.ts";
-import { contiguousStrides, type FloatType, Tensor } from "../tensor.ts";
+import { type FloatType, Tensor } from "../tensor.ts";
 import { type Answer, type Problem, referenceAttention } from "./attention.ts";
 import { compileExact } from "./evaluate.ts";
 import { encode } from "./formats.ts";
@@ -116,16 +116,17 @@ function emptyTensor(dtype: FloatType, shape: readonly number[]): Tensor {
   return new Tensor(hasFloat16 ? new Float16Array(size) : new Uint16Array(size), shape, { dtype });
 }
 
-/** Row-major numbers into a tensor of any strides, rounded to its dtype. */
+/** Row-major numbers [B, Hq, M, Dv] into a tensor of any strides, rounded to its dtype. */
 function write({ data, dtype, shape, strides, offset }: Tensor, values: Float64Array): void {
-  const dense = contiguousStrides(shape);
+  const [, H = 1, M = 1, D = 1] = shape;
+  const [perBatch = 0, perHead = 0, perRow = 0, perElement = 0] = strides;
   const raw = data instanceof Uint16Array && (dtype === "f16" || dtype === "bf16") ? dtype : null;
-  for (const [at, value] of values.entries()) {
-    const to = shape.reduce(
-      (sum, length, axis) =>
-        sum + (Math.floor(at / (dense[axis] ?? 1)) % length) * (strides[axis] ?? 0),
-      offset,
-    );
+  for (let at = 0; at < values.length; at++) {
+    const row = Math.floor(at / D);
+    const head = Math.floor(row / M);
+    const [b, h] = [Math.floor(head / H), head % H];
+    const to = offset + b * perBatch + h * perHead + (row % M) * perRow + (at % D) * perElement;
+    const value = values[at] ?? NaN;
     data[to] = raw === null ? value : encode(raw, value);
   }
 }

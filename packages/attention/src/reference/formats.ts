@@ -21,11 +21,15 @@ const formats: { readonly [K in FloatType]: Format } = {
   bf16: { fraction: 7, minExponent: -126, maxExponent: 127 },
 };
 
-/** floor(log2(magnitude)) of a positive finite number. */
+const double = new Float64Array(1);
+const halves = new Int32Array(double.buffer);
+/** Which half of a double holds sign and exponent on this machine. */
+const UPPER = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 1 : 0;
+
+/** floor(log2(magnitude)) of a positive finite number, from the exponent field of its bits. */
 function exponentOf(magnitude: number): number {
-  const guess = Math.floor(Math.log2(magnitude));
-  if (2 ** guess > magnitude) return guess - 1;
-  return 2 ** (guess + 1) <= magnitude ? guess + 1 : guess;
+  double[0] = magnitude;
+  return (((halves[UPPER] ?? 0) >>> 20) & 0x7ff) - 1023;
 }
 
 /** Distance between neighbours of the format around `value`: one unit in the last place. */
@@ -92,20 +96,16 @@ export function elementsOf(tensor: Tensor): Float64Array {
   const { shape, strides, offset, size } = tensor;
   const read = elementReader(tensor);
   const out = new Float64Array(size);
-  const index = shape.map(() => 0);
-  for (let at = 0, from = offset; at < size; at++) {
-    out[at] = read(from);
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      const stride = strides[axis] ?? 0;
-      const next = (index[axis] ?? 0) + 1;
-      from += stride;
-      if (next < (shape[axis] ?? 0)) {
-        index[axis] = next;
-        break;
-      }
-      index[axis] = 0;
-      from -= stride * next;
+  let at = 0;
+  const walk = (axis: number, from: number): void => {
+    const [length = 0, stride = 0] = [shape[axis], strides[axis]];
+    const isLast = axis === shape.length - 1;
+    for (let i = 0; i < length; i++) {
+      if (isLast) out[at++] = read(from + i * stride);
+      else walk(axis + 1, from + i * stride);
     }
-  }
+  };
+  if (shape.length === 0) out[0] = read(offset);
+  else walk(0, offset);
   return out;
 }

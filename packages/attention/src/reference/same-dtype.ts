@@ -48,7 +48,7 @@ function scoreRow(
   return (b, h, row) => {
     const keyHead = b * (Hq / group) + Math.floor(h / group);
     const query = ((b * Hq + h) * M + row) * D;
-    return Float32Array.from({ length: kvLength?.[b] ?? N }, (_, kv) => {
+    return new Float32Array(kvLength?.[b] ?? N).map((_, kv) => {
       const at = { b, h, q: row + (queryOffset?.[b] ?? 0), kv };
       if (mask && !mask(at)) return -Infinity;
       const key = (keyHead * N + kv) * D;
@@ -73,7 +73,7 @@ function softmax(scores: Float32Array, sink: number, dtype: FloatType): Softmax 
   if (shift === -Infinity) return { weights: new Float64Array(scores.length), lse: -Infinity, max };
   const powers = scores.map((s) => Math.exp(f32(s - shift)));
   const total = powers.reduce((sum, p) => f32(sum + p), f32(Math.exp(f32(sink - shift))));
-  const weights = Float64Array.from(powers, (p) => roundTo(dtype, f32(p / total)));
+  const weights = new Float64Array(powers).map((p) => roundTo(dtype, f32(p / total)));
   return { weights, lse: f32(shift + f32(Math.log(total))), max };
 }
 
@@ -84,13 +84,14 @@ function mixRow(
 ): (b: number, h: number, weights: Float64Array, out: Float64Array) => void {
   return (b, h, weights, out) => {
     const keyHead = b * (Hq / group) + Math.floor(h / group);
-    for (const [kv, weight] of weights.entries()) {
+    for (let kv = 0; kv < weights.length; kv++) {
+      const weight = weights[kv] ?? NaN;
       if (weight === 0) continue;
       const value = (keyHead * N + kv) * Dv;
       for (let d = 0; d < Dv; d++) {
         out[d] = f32((out[d] ?? 0) + f32(weight * (v[value + d] ?? NaN)));
       }
     }
-    for (const [d, sum] of out.entries()) out[d] = roundTo(dtype, sum);
+    for (let d = 0; d < Dv; d++) out[d] = roundTo(dtype, out[d] ?? NaN);
   };
 }

@@ -127,9 +127,13 @@ function makeTensor(shape: readonly number[], { dtype, layout, fill }: TensorPla
   const put = writer(data, dtype);
   for (let at = 0; at < size; at++) put(at, NaN);
   const tensor = new Tensor(data, shape, { dtype, strides, offset });
-  forEachElement(tensor, ([, , row = 0, d = 0], at) => put(at, fill(row, d)));
+  forEachElement(tensor, (row, d, at) => put(at, fill(row, d)));
   return tensor;
 }
+
+/** A tensor to write into, with gaps between its rows; all NaN. */
+export const emptyLike = (shape: readonly number[], dtype: FloatType): Tensor =>
+  makeTensor(shape, { dtype, layout: "padded", fill: () => NaN });
 
 /** An array of `size` elements; f16 is raw bits where the engine has no Float16Array. */
 function allocate(dtype: FloatType, size: number): TensorData {
@@ -144,28 +148,43 @@ function writer(data: TensorData, dtype: FloatType): (at: number, value: number)
   return (at, value) => void (data[at] = encode(dtype, value));
 }
 
-/** Every element of a rank-4 tensor, row-major, with its indices and where it lies in `data`. */
+/** Every element of a [B, H, length, D] tensor, row-major: its row, its place in the row, and where it lies in `data`. */
 function forEachElement(
   { shape, strides, offset }: Tensor,
-  visit: (index: readonly number[], at: number) => void,
+  visit: (row: number, d: number, at: number) => void,
 ): void {
-  const walk = (index: readonly number[], at: number): void => {
-    const axis = index.length;
-    if (axis === shape.length) return visit(index, at);
-    const stride = strides[axis] ?? 0;
-    for (let i = 0; i < (shape[axis] ?? 0); i++) walk([...index, i], at + i * stride);
-  };
-  walk([], offset);
+  const [B = 0, H = 0, length = 0, D = 0] = shape;
+  const [perBatch = 0, perHead = 0, perRow = 0, perElement = 0] = strides;
+  for (let b = 0; b < B; b++) {
+    for (let h = 0; h < H; h++) {
+      for (let row = 0; row < length; row++) {
+        const start = offset + b * perBatch + h * perHead + row * perRow;
+        for (let d = 0; d < D; d++) visit(row, d, start + d * perElement);
+      }
+    }
+  }
 }
 
 /** A copy of [B, H, length, D] in which every row from `length` on holds NaN: what a cache has not filled yet. */
 export function poisonFrom(tensor: Tensor, length: number): Tensor {
-  const { dtype, shape, strides, offset } = tensor;
   const data = tensor.data.slice();
-  const put = writer(data, dtype as FloatType);
+  const put = writer(data, tensor.dtype as FloatType);
+  return changedFrom(tensor, { length, data, change: (at) => put(at, NaN) });
+}
+
+/** A copy in which every row from `length` on is another tensor's, of the same shape, dtype and layout. */
+export function replaceFrom(tensor: Tensor, length: number, other: Tensor): Tensor {
+  const data = tensor.data.slice();
+  return changedFrom(tensor, { length, data, change: (at) => (data[at] = other.data[at] ?? 0) });
+}
+
+function changedFrom(
+  { dtype, shape, strides, offset }: Tensor,
+  { length, data, change }: { length: number; data: TensorData; change: (at: number) => void },
+): Tensor {
   const copy = new Tensor(data, shape, { dtype, strides, offset });
-  forEachElement(copy, ([, , row = 0], at) => {
-    if (row >= length) put(at, NaN);
+  forEachElement(copy, (row, _d, at) => {
+    if (row >= length) change(at);
   });
   return copy;
 }

@@ -12,7 +12,10 @@ import { random } from "../variants/random.ts";
 export type Axes<Row> = { readonly [Name in keyof Row]: readonly Row[Name][] };
 
 export interface CoverOptions<Row> {
-  /** False where a row with these values, and any others, makes no sense. Gets partly filled rows too. */
+  /**
+   * False where no row with these values makes sense. Gets partly filled rows, and has to look ahead: a pair whose rows are
+   * refused late, again and again, is given up.
+   */
   readonly allows: (partial: Partial<Row>) => boolean;
   /** Axes whose values need to occur, but not to meet every value of the others. */
   readonly loose?: readonly (keyof Row)[];
@@ -39,13 +42,16 @@ interface Choice {
   readonly value: number;
 }
 
+/** A value that has to occur, or two that have to meet. */
+type Goal = readonly [first: Choice, second?: Choice];
+
 class Search<Row extends object> {
   readonly #names: readonly (keyof Row)[];
   readonly #axes: Axes<Row>;
   readonly #options: CoverOptions<Row>;
   readonly #rng: ReturnType<typeof random>;
   /** Pairs not met yet, and values of loose axes not used yet. */
-  readonly #missing = new Map<number, readonly Choice[]>();
+  readonly #missing = new Map<number, Goal>();
   readonly #uses = new Map<number, number>();
 
   constructor(axes: Axes<Row>, options: CoverOptions<Row>) {
@@ -53,7 +59,10 @@ class Search<Row extends object> {
     this.#options = options;
     this.#names = Object.keys(axes) as (keyof Row)[];
     this.#rng = random(options.seed);
-    for (const goal of this.#goals()) this.#missing.set(this.#key(goal), goal);
+    for (const goal of this.#goals()) {
+      const [first, second] = goal;
+      this.#missing.set(second === undefined ? single(first) : pair(first, second), goal);
+    }
   }
 
   /** The row that meets most missing pairs, beginning with the first of them; null when none is missing. */
@@ -71,7 +80,7 @@ class Search<Row extends object> {
     return null;
   }
 
-  *#goals(): Generator<readonly Choice[]> {
+  *#goals(): Generator<Goal> {
     const isLoose = (axis: number): boolean =>
       this.#options.loose?.some((name) => name === this.#names[axis]) ?? false;
     for (let axis = 0; axis < this.#names.length; axis++) {
@@ -91,8 +100,8 @@ class Search<Row extends object> {
   }
 
   /** A row around a goal: the other axes in random order, each with the value that gains most. */
-  #fill(goal: readonly Choice[]): { readonly chosen: readonly Choice[]; readonly gain: number } {
-    const chosen = [...goal];
+  #fill(goal: Goal): { readonly chosen: readonly Choice[]; readonly gain: number } {
+    const chosen = goal.filter((choice) => choice !== undefined);
     const failed = { chosen, gain: -1 };
     if (!this.#options.allows(this.#rowOf(chosen))) return failed;
     for (const axis of this.#shuffledAxes()) {
@@ -111,12 +120,14 @@ class Search<Row extends object> {
   /** Most new pairs; among equals the value used least so far. */
   #bestValue(axis: number, chosen: readonly Choice[]): Choice | null {
     let best: { choice: Choice; gain: number; uses: number } | null = null;
+    const row = this.#rowOf(chosen);
     const first = this.#rng.below(this.#size(axis));
     for (let i = 0; i < this.#size(axis); i++) {
       const choice = { axis, value: (first + i) % this.#size(axis) };
-      if (!this.#options.allows(this.#rowOf([...chosen, choice]))) continue;
+      this.#put(row, choice);
+      if (!this.#options.allows(row)) continue;
       const gain = this.#gain(choice, chosen);
-      const uses = this.#uses.get(this.#key([choice])) ?? 0;
+      const uses = this.#uses.get(single(choice)) ?? 0;
       if (best === null || gain > best.gain || (gain === best.gain && uses < best.uses)) {
         best = { choice, gain, uses };
       }
@@ -125,19 +136,17 @@ class Search<Row extends object> {
   }
 
   #gain(choice: Choice, chosen: readonly Choice[]): number {
-    const alone = Number(this.#missing.has(this.#key([choice])));
-    return chosen.reduce(
-      (sum, other) => sum + Number(this.#missing.has(this.#key([choice, other]))),
-      alone,
-    );
+    let gain = Number(this.#missing.has(single(choice)));
+    for (const other of chosen) gain += Number(this.#missing.has(pair(choice, other)));
+    return gain;
   }
 
   #take(chosen: readonly Choice[]): void {
     for (const [at, choice] of chosen.entries()) {
-      const key = this.#key([choice]);
+      const key = single(choice);
       this.#uses.set(key, (this.#uses.get(key) ?? 0) + 1);
       this.#missing.delete(key);
-      for (const other of chosen.slice(0, at)) this.#missing.delete(this.#key([choice, other]));
+      for (const other of chosen.slice(0, at)) this.#missing.delete(pair(choice, other));
     }
   }
 
@@ -150,23 +159,26 @@ class Search<Row extends object> {
 
   #rowOf(chosen: readonly Choice[]): Partial<Row> {
     const row: Partial<Row> = {};
-    for (const { axis, value } of chosen) {
-      const name = this.#names[axis];
-      if (name !== undefined) row[name] = this.#axes[name][value];
-    }
+    for (const choice of chosen) this.#put(row, choice);
     return row;
+  }
+
+  #put(row: Partial<Row>, { axis, value }: Choice): void {
+    const name = this.#names[axis];
+    if (name !== undefined) row[name] = this.#axes[name][value];
   }
 
   #size(axis: number): number {
     const name = this.#names[axis];
     return name === undefined ? 0 : this.#axes[name].length;
   }
+}
 
-  /** One number per choice, or per pair of choices in either order: up to 256 values on up to 64 axes. */
-  #key(choices: readonly Choice[]): number {
-    const [a = 0, b = 0] = choices
-      .map(({ axis, value }) => axis * 256 + value + 1)
-      .toSorted((x, y) => x - y);
-    return a * 2 ** 16 + b;
-  }
+/** One number per choice: up to 256 values on up to 64 axes. */
+const single = ({ axis, value }: Choice): number => axis * 256 + value + 1;
+
+/** One number per pair of choices, in either order. */
+function pair(a: Choice, b: Choice): number {
+  const [low, high] = a.axis < b.axis ? [a, b] : [b, a];
+  return single(high) * 2 ** 16 + single(low);
 }

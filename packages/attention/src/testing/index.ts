@@ -1,0 +1,21 @@
+/** `@vigil/attention/testing`: the references, the conformance suite and the gallery, for tests, benchmarks and `vigil verify`. */
+export { type Answer, type Problem, referenceAttention } from "../reference/attention.ts";
+export { elementsOf } from "../reference/formats.ts";
+export { sameDtypeAttention } from "../reference/same-dtype.ts";
+export { gallery } from "../variants/gallery.ts";
+export type { GalleryEntry, GalleryShape, Mods } from "../variants/gallery-entry.ts";
+export { drawEntry } from "../variants/draw.ts";
+export { judge, type Spread, type ThreeRuns, type Verdict } from "./budget.ts";
+export { type Case, conformanceCases, type Suite, testVariants } from "./cases.ts";
+export {
+  type Conformance,
+  type ConformanceOptions,
+  conforms,
+  type Failure,
+  type Opener,
+} from "./conformance.ts";
+export { type InputOptions, type Inputs, type Layout, makeInputs, type Numbers } from "./inputs.ts";
+export { type Law, laws } from "./laws.ts";
+export { runCase } from "./run-case.ts";
+export { type Skip, skips } from "./skips.ts";
+export { Unfused, type UnfusedProblem, type UnfusedResult } from "./unfused.ts";

@@ -1,0 +1,188 @@
+/** One conformance case, from its description to a verdict. */
+import { attention } from "../api/attention.ts";
+import type { AttentionOptions } from "../api/options.ts";
+import { compileElement } from "../ir/evaluate.ts";
+import { type Answer, type Problem, referenceAttention } from "../reference/attention.ts";
+import { elementsOf } from "../reference/formats.ts";
+import { sameDtypeAttention } from "../reference/same-dtype.ts";
+import type { Device } from "../runtime/device.ts";
+import type { Tensor } from "../tensor.ts";
+import { traceMod } from "../trace/trace-mod.ts";
+import type { Mods } from "../variants/gallery-entry.ts";
+import { random } from "../variants/random.ts";
+import { judge } from "./budget.ts";
+import { type Case, shapeOf, testVariants } from "./cases.ts";
+import { cut, emptyLike, type Inputs, makeInputs, poisonFrom } from "./inputs.ts";
+
+/** A case with its inputs made and both references computed: what all devices and numbers of threads share. */
+export interface PreparedCase {
+  readonly inputs: Inputs;
+  readonly mods: Mods;
+  readonly queryOffset: readonly number[];
+  readonly kvLength: readonly number[];
+  readonly exact: Answer;
+  readonly sameDtype: Answer;
+}
+
+/** Where the batch elements stand: by the case's `passes` and `positions`. */
+function positionsOf(one: Case): { queryOffset: number[]; kvLength: number[] } {
+  const { B, M, N, passes, positions, seed } = one;
+  const rng = random(seed);
+  const newest = passes === "decode" ? N - M : 0;
+  const shifts = positions === "offset" || positions === "both";
+  const shortens = positions === "length" || positions === "both";
+  const batch = Array.from({ length: B }, (_, b) => b);
+  return {
+    queryOffset: batch.map(() => newest + (shifts ? rng.below(12) : 0)),
+    // Of three batch elements the second has no keys at all.
+    kvLength: batch.map((b) => (shortens ? (b === 1 ? 0 : 1 + rng.below(N)) : N)),
+  };
+}
+
+/** Score and mask as they round in f32, operation by operation. */
+function roundedMods({ score, mask }: Mods): Pick<Problem, "score" | "mask"> {
+  const element = (
+    mod: NonNullable<typeof score | typeof mask>,
+  ): ReturnType<typeof compileElement> => {
+    const { expression, captures } = traceMod(mod);
+    return compileElement(expression.root, captures);
+  };
+  const scored = score === undefined ? null : element(score);
+  const masked = mask === undefined ? null : element(mask);
+  return {
+    score: scored && ((s, { b, h, q, kv }) => Number(scored(b, h, q, kv, s))),
+    mask: masked && (({ b, h, q, kv }) => masked(b, h, q, kv, 0) === true),
+  };
+}
+
+/** Makes the inputs of a case, and computes what is right. Equal but for `threads`: the same. */
+export function prepareCase(one: Case): PreparedCase {
+  const shape = shapeOf(one);
+  const entry = testVariants.find(({ name }) => name === one.variant);
+  if (entry === undefined) throw new RangeError(`case: no variant called ${one.variant}`);
+  const { queryOffset, kvLength } = positionsOf(one);
+  const M = shape.M + Math.max(...queryOffset);
+  const made = entry.make({ ...shape, M }, one.seed);
+  const sinks = made.sinks ?? (one.sinks ? sinksFor(shape.Hq, one.seed) : undefined);
+  const mods = sinks === undefined ? made : { ...made, sinks };
+  const inputs = makeInputs(shape, one);
+  const problem: Problem = {
+    ...inputs,
+    ...(one.scale === null ? {} : { scale: one.scale }),
+    queryOffset,
+    kvLength,
+    sinks: sinks ?? null,
+  };
+  return {
+    ...{ inputs, mods, queryOffset, kvLength },
+    exact: referenceAttention({ ...problem, score: mods.score ?? null, mask: mods.mask ?? null }),
+    sameDtype: sameDtypeAttention({ ...problem, ...roundedMods(mods) }),
+  };
+}
+
+const sinksFor = (heads: number, seed: number): Float32Array =>
+  Float32Array.from({ length: heads }, random(seed + 1).normal);
+
+/** Out, lse and max of the whole case, in its row-major order. */
+export type CaseResult = Answer;
+
+/** Computes the case on a device, through the public API. */
+export async function computeCase(
+  device: Device,
+  one: Case,
+  prepared: PreparedCase,
+): Promise<CaseResult> {
+  return one.passes === "chunks"
+    ? computeChunks(device, one, prepared)
+    : computeWhole(device, one, prepared);
+}
+
+const optionsOf = (device: Device, one: Case, { mods }: PreparedCase) =>
+  ({
+    ...{ device, ...mods, blockSize: one.blockSize },
+    ...(one.scale === null ? {} : { scale: one.scale }),
+    ...{ returnLse: true, returnMax: true },
+  }) as const satisfies AttentionOptions;
+
+async function computeWhole(
+  device: Device,
+  one: Case,
+  prepared: PreparedCase,
+): Promise<CaseResult> {
+  const { inputs, queryOffset, kvLength } = prepared;
+  const { B, Hq, M, Dv } = shapeOf(one);
+  const given = one.into === "given" ? { out: emptyLike([B, Hq, M, Dv], one.dtype) } : {};
+  const { query, key, value } = inputs;
+  const options = { ...optionsOf(device, one, prepared), queryOffset, kvLength, ...given };
+  const { out, lse, max } = await attention(query, key, value, options);
+  if (given.out !== undefined && out !== given.out)
+    throw new Error("out: another tensor came back");
+  return { out: elementsOf(out), lse: rowsOf(lse), max: rowsOf(max) };
+}
+
+const rowsOf = (rows: Tensor | null): Float64Array =>
+  rows === null ? new Float64Array() : elementsOf(rows);
+
+/** Ends of the calls: a long prefill, a short one, then single tokens at the end. */
+const chunkEnds = (length: number): number[] =>
+  [Math.ceil(length / 2), Math.ceil(length / 2) + 3, length - 2, length - 1, length]
+    .filter((end) => end >= 1 && end <= length)
+    .toSorted((a, b) => a - b)
+    .filter((end, at, ends) => end !== ends[at - 1]);
+
+/** The rows in several calls; keys and values that do not exist yet are NaN. */
+async function computeChunks(
+  device: Device,
+  one: Case,
+  prepared: PreparedCase,
+): Promise<CaseResult> {
+  const { query, key, value } = prepared.inputs;
+  const { B, Hq, M, Dv } = shapeOf(one);
+  const whole: CaseResult = {
+    out: new Float64Array(B * Hq * M * Dv),
+    lse: new Float64Array(B * Hq * M),
+    max: new Float64Array(B * Hq * M),
+  };
+  let start = 0;
+  for (const end of chunkEnds(M)) {
+    const options = { ...optionsOf(device, one, prepared), queryOffset: start, kvLength: end };
+    const rows = cut(query, 2, start, end);
+    const part = await attention(rows, poisonFrom(key, end), poisonFrom(value, end), options);
+    const place = { start, rows: end - start, M };
+    copyRows(elementsOf(part.out), whole.out, { ...place, width: Dv });
+    copyRows(rowsOf(part.lse), whole.lse, { ...place, width: 1 });
+    copyRows(rowsOf(part.max), whole.max, { ...place, width: 1 });
+    start = end;
+  }
+  return whole;
+}
+
+/** Puts [heads, rows, width] at row `start` of [heads, M, width]. */
+function copyRows(
+  from: Float64Array,
+  to: Float64Array,
+  { start, rows, M, width }: { start: number; rows: number; M: number; width: number },
+): void {
+  for (let head = 0; head * rows * width < from.length; head++) {
+    const part = from.subarray(head * rows * width, (head + 1) * rows * width);
+    to.set(part, (head * M + start) * width);
+  }
+}
+
+/** What is wrong with a result, one sentence each; none where it passes. */
+export function judgeCase(one: Case, prepared: PreparedCase, result: CaseResult): string[] {
+  const { exact, sameDtype } = prepared;
+  return (["out", "lse", "max"] as const)
+    .map((name) => {
+      const dtype = name === "out" ? one.dtype : "f32";
+      const runs = { exact: exact[name], sameDtype: sameDtype[name], kernel: result[name] };
+      return judge({ name, dtype, ...runs }).problem;
+    })
+    .filter((problem) => problem !== null);
+}
+
+/** Prepares, computes and judges a case; an error is a problem too. */
+export async function runCase(device: Device, one: Case): Promise<string[]> {
+  const prepared = prepareCase(one);
+  return judgeCase(one, prepared, await computeCase(device, one, prepared));
+}
