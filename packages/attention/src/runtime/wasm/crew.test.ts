@@ -135,3 +135,22 @@ test("a worker that ends rejects the launch under way, and says so", async () =>
   );
   expect(crew.isBroken).toBe(true);
 });
+
+test("a worker that ends between launches is replaced", async () => {
+  const host = findHost();
+  const kill: (() => void)[] = [];
+  const spawn: Host["spawn"] = (script, events) => {
+    kill.push(() => events.onDeath("killed"));
+    return host.spawn(script, events);
+  };
+  const crew = newCrew(2, false, { ...host, spawn });
+  const arena = newArena(true);
+  const module = await testKernel("sum", true);
+  for (const workers of [1, 2]) {
+    const { job, sums } = testJob(arena, module, numbered(100), { lanes: crew.lanes, id: 1 });
+    await crew.execute(arena, job);
+    expect(sums()).toEqual(expected(100));
+    expect(kill).toHaveLength(workers);
+    kill[0]?.();
+  }
+});

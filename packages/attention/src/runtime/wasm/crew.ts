@@ -131,6 +131,7 @@ export class Crew {
   async #fork(arena: Arena, job: Job, callers: number): Promise<Pool | null> {
     const wanted = Math.min(this.#workers, job.count - callers);
     if (wanted <= 0 || (callers > 0 && job.flops < SHARED_FLOPS)) return null;
+    if (this.#pool?.isDead === true) await this.close();
     const blockMs = this.#background || !this.#host.mayBlock ? 0 : BLOCK_MS;
     this.#pool ??= await Pool.start(this.#host, { size: this.#workers, blockMs });
     await this.#pool.load(job.id, job.module.module, arena.memory);
