@@ -1,7 +1,7 @@
 /**
  * The memory layout between a kernel module and the code that launches it.
  *
- * A module imports one memory (`env.memory`) and scalar math functions (`math.*`, see `kernelImports`), and exports
+ * A module imports one memory (`env.memory`) and those of JavaScript's `Math` functions that it calls (`math.*`), and exports
  *
  *     run(params, scratch)       takes tickets until no item is left; any number of threads may run it at once
  *     combine(params, scratch)   decode only, after every `run` has returned: merges the splits, by tickets too

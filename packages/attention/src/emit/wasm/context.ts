@@ -1,23 +1,32 @@
 /** What all parts of one kernel's template share: the spec, the target, where things lie, the item's registers. */
 import type { KernelSpec } from "../../runtime/device.ts";
-import { captureLayout, scratchLayout, tileKeys } from "./abi.ts";
+import { captureLayout, PARAM, scratchLayout, tileKeys } from "./abi.ts";
 import type { CaptureLayout, ScratchLayout, WasmTarget } from "./abi.ts";
-import { op } from "./asm/expression.ts";
-import type { V128 } from "./asm/expression.ts";
 import { ModuleBuilder } from "./asm/module.ts";
 import type { Global } from "./asm/module.ts";
-import { add, mul } from "./lanes.ts";
+import type { FunctionBuilder } from "./asm/function.ts";
+import type { I32 } from "./asm/expression.ts";
+import { plus, wordAt } from "./lanes.ts";
+import { fmaOf } from "./math/emitter.ts";
+import type { Emitter, Fma } from "./math/emitter.ts";
+import { scalarFunction } from "./math/scalar.ts";
+
+/** Bytes of one row of a panel: 8 floats. */
+export const PANEL_ROW = 32;
+
+/** The two vectors of a panel's row, in bytes. */
+export const HALVES = [0, 16] as const;
 
 /**
- * Globals of the module; each thread has its own instance, so its own values. They hold what is fixed for one item,
- * so that the many small functions (V8 optimises a function once it has been called often) need few parameters.
+ * Globals of the module: what is fixed for one item. Each thread has its own instance, so its own values. They spare the
+ * many small functions their parameters (V8 optimises a function once it has been called often: hence many small ones).
  */
 export interface Registers {
   readonly params: Global<"i32">;
   readonly scratch: Global<"i32">;
   readonly batch: Global<"i32">;
   readonly head: Global<"i32">;
-  /** Address of key 0 and value 0 of this (batch, key head). */
+  /** Addresses of key 0 and value 0 of this (batch, key head). */
   readonly keys: Global<"i32">;
   readonly values: Global<"i32">;
   /** First query row of the item. */
@@ -26,7 +35,29 @@ export interface Registers {
   readonly last: Global<"i32">;
   /** queryOffset[b]: score and mask see row + offset. */
   readonly offset: Global<"i32">;
+  /** The run being walked: its first key, and the number of its first block of bits. */
+  readonly runStart: Global<"i32">;
+  readonly runBits: Global<"i32">;
+  /** What `keep` found: the keys of the tile from the first to the last that some lane attends to. */
+  readonly aliveStart: Global<"i32">;
+  readonly aliveEnd: Global<"i32">;
 }
+
+const registerNames: readonly (keyof Registers)[] = [
+  "params",
+  "scratch",
+  "batch",
+  "head",
+  "keys",
+  "values",
+  "first",
+  "last",
+  "offset",
+  "runStart",
+  "runBits",
+  "aliveStart",
+  "aliveEnd",
+];
 
 export interface KernelContext {
   readonly spec: KernelSpec;
@@ -37,29 +68,15 @@ export interface KernelContext {
   readonly captures: CaptureLayout;
   /** Keys of one score tile. */
   readonly tile: number;
-  /** a * b + c, fused where the target can. */
-  readonly fma: (a: V128, b: V128, c: V128) => V128;
+  readonly fma: Fma;
 }
-
-/** Fused multiply-add; plain SIMD rounds twice. */
-export const fmaOf = (relaxed: boolean): KernelContext["fma"] =>
-  relaxed ? (a, b, c) => op("f32x4.relaxed_madd", a, b, c) : (a, b, c) => add(mul(a, b), c);
 
 export function kernelContext(spec: KernelSpec, target: WasmTarget): KernelContext {
   const module = new ModuleBuilder();
   module.useMemory({ shared: target.shared });
-  const register = (name: string): Global<"i32"> => module.global("i32", name);
-  const registers: Registers = {
-    params: register("params"),
-    scratch: register("scratch"),
-    batch: register("batch"),
-    head: register("head"),
-    keys: register("keys"),
-    values: register("values"),
-    first: register("first"),
-    last: register("last"),
-    offset: register("offset"),
-  };
+  const registers = Object.fromEntries(
+    registerNames.map((name) => [name, module.global("i32", name)]),
+  ) as unknown as Registers;
   return {
     spec,
     target,
@@ -71,3 +88,17 @@ export function kernelContext(spec: KernelSpec, target: WasmTarget): KernelConte
     fma: fmaOf(target.relaxed),
   };
 }
+
+/** Word `name` of the parameter block. */
+export const param = ({ registers }: KernelContext, name: keyof typeof PARAM): I32 =>
+  wordAt(registers.params, PARAM[name]);
+
+/** Address of a part of this thread's scratch. */
+export const scratchAt = ({ registers, layout }: KernelContext, part: keyof ScratchLayout, offset = 0): I32 =>
+  plus(registers.scratch, layout[part] + offset);
+
+export const emitterOf = ({ module, fma }: KernelContext, f: FunctionBuilder): Emitter => ({
+  f,
+  fma,
+  scalar: (name, arity) => scalarFunction(module, name, arity),
+});

@@ -1,132 +1,189 @@
-import { PARAM, QUERY_LANES, TILE_QUERIES } from "./abi.ts";
-import { atomicAdd, call, f32, i32, load, op, perform, select, store } from "./asm/expression.ts";
-import type { I32 } from "./asm/expression.ts";
-import type { FunctionBuilder } from "./asm/function.ts";
+/**
+ * The forward schedule: one item is up to 128 queries of one (batch, head), in panels of 8.
+ *
+ *     item      pack Q^T; m = -inf, l = 0, O = 0
+ *     tiles       for each run of keys, for each tile of keys, for each panel:
+ *     panel         keep     partial runs: evaluate the mask; keys that nobody attends to drop out
+ *                   scores   S^T = K Q^T
+ *                   adjust   score function, mask, maximum
+ *                   weigh    P^T = 2^(S - m), alpha
+ *                   values   O^T = alpha O^T + V^T P^T
+ *     item      finish; O^T / l to out, lse, max
+ *
+ * A tile of keys and values stays in the second-level cache while the item's panels pass over it.
+ */
+import { PARTIAL } from "../../mask/block-mask.ts";
+import { ITEM_WORDS, PARAM, QUERY_LANES } from "./abi.ts";
+import { f64, i32, op, perform, select, store } from "./asm/expression.ts";
+import type { Callee, F32, I32 } from "./asm/expression.ts";
+import type { FunctionBuilder, Local } from "./asm/function.ts";
+import { HALVES, PANEL_ROW, param, scratchAt } from "./context.ts";
 import type { KernelContext } from "./context.ts";
-import { div, floatAt, mul, plus, times, wordAt } from "./lanes.ts";
-import { scoresFunction, valuesFunction } from "./microkernel.ts";
+import { finishFunction } from "./finish.ts";
+import { eachRun, globalRow, setPlane } from "./item.ts";
+import { keepFunction } from "./keep.ts";
+import { floatAt, plus, times, wordAt } from "./lanes.ts";
+import { scoreTileFunction, valueTileFunction } from "./microkernel.ts";
 import { packFunction, scatterFunction, unpackFunction } from "./pack.ts";
-import { LOG2_E, OWN, STATE, maximumFunction, weighFunction } from "./softmax.ts";
+import { adjustFunction, isNatural, OWN, STATE, weighFunction } from "./softmax.ts";
+import { ticketFunction } from "./tickets.ts";
 
-const panelRow = 32;
-
-function productFunctions(context: KernelContext) {
-  const scores = [6, 5, 1].map((rows) => scoresFunction(context, rows));
-  const { Dv } = context.spec;
-  const values = splitRows(Dv).map(([rows, groups]) => ({ rows, groups, fn: valuesFunction(context, rows, groups) }));
-  return { scores, values };
-}
-export function splitRows(n: number): [number, number][] {
-  const fives = (6 - (n % 6)) % 6;
-  if (fives * 5 <= n) return ([[6, (n - fives * 5) / 6], [5, fives]] as [number, number][]).filter(([, g]) => g > 0);
-  return ([[6, Math.floor(n / 6)], [n % 6, 1]] as [number, number][]).filter(([, g]) => g > 0);
+export function emitForward(context: KernelContext): void {
+  const panel = panelFunction(context);
+  const tiles = tilesFunction(context, panel);
+  const item = itemFunction(context, tiles);
+  const queue = { ticket: "ticket", count: "itemCount", recordsAt: "itemsAt", recordWords: ITEM_WORDS } as const;
+  ticketFunction(context, "run", queue, item);
 }
 
-export function forward(context: KernelContext): void {
-  const { module, spec, registers: r, layout, tile } = context;
-  const { scores, values } = productFunctions(context);
-  const maximum = maximumFunction(context);
+/** Where panel number `panel` lies in scratch. */
+const panelParts = (context: KernelContext, panel: I32): { query: I32; out: I32; state: I32 } => ({
+  query: plus(scratchAt(context, "query"), times(panel, context.spec.D * PANEL_ROW)),
+  out: plus(scratchAt(context, "out"), times(panel, context.spec.Dv * PANEL_ROW)),
+  state: plus(scratchAt(context, "state"), times(panel, STATE.bytes)),
+});
+
+/** `panel(panel, key, count, kind)`: one panel over one tile of keys. */
+function panelFunction(context: KernelContext): FunctionBuilder {
+  const { module, spec, registers } = context;
+  const masks = spec.mask !== null || spec.maskBits;
+  const keep = masks ? keepFunction(context) : null;
+  const scores = scoreTileFunction(context);
+  const adjust = adjustFunction(context, false);
+  const adjustMasked = masks ? adjustFunction(context, true) : null;
   const weigh = weighFunction(context);
+  const values = valueTileFunction(context);
+  const params = { panel: "i32", key: "i32", count: "i32", kind: "i32" } as const;
+  return module.function("panel", params, (f, { panel, key, count, kind }) => {
+    const parts = panelParts(context, panel);
+    const [query, state] = [f.let("query", parts.query), f.let("state", parts.state)];
+    const [tile, own] = [f.let("tile", scratchAt(context, "tile")), f.let("own", scratchAt(context, "own"))];
+    const keptAt = f.let("keptAt", scratchAt(context, "keep"));
+    const row = f.let("row", times(panel, QUERY_LANES));
+    const end = f.local("i32", "end");
+    const adjustWith = (callee: Callee): void =>
+      f.do(perform(callee, tile, end, keptAt, state, own, key, row));
+    f.block("done", (done) => {
+      if (keep !== null) {
+        f.if(op("i32.eq", kind, i32(PARTIAL)), () => {
+          f.do(perform(keep, key, count, row));
+          f.branch(done, op("i32.ge_u", registers.aliveStart, registers.aliveEnd));
+          f.set(key, plus(key, registers.aliveStart));
+          f.set(count, op("i32.sub", registers.aliveEnd, registers.aliveStart));
+          f.set(keptAt, plus(keptAt, times(registers.aliveStart, PANEL_ROW)));
+        });
+      }
+      f.set(end, plus(tile, times(count, PANEL_ROW)));
+      f.do(perform(scores, plus(registers.keys, times(key, spec.D * 4)), query, tile, count));
+      if (adjustMasked === null) adjustWith(adjust);
+      else f.if(kind, () => adjustWith(adjustMasked), () => adjustWith(adjust));
+      f.do(perform(weigh, tile, end, state, own));
+      const value = plus(registers.values, times(key, spec.Dv * 4));
+      f.do(perform(values, value, tile, parts.out, plus(own, OWN.alpha), count));
+    });
+    return undefined;
+  });
+}
+
+/** Panels of the item: its rows, rounded up to panels. */
+const panelCount = ({ registers }: KernelContext): I32 =>
+  op("i32.shr_u", plus(registers.last, QUERY_LANES), i32(3));
+
+/** `tiles(start, end, kind)`: all panels over all tiles of one run. */
+function tilesFunction(context: KernelContext, panelTile: Callee): FunctionBuilder {
+  const params = { start: "i32", end: "i32", kind: "i32" } as const;
+  return context.module.function("tiles", params, (f, { start, end, kind }) => {
+    const panels = f.let("panels", panelCount(context));
+    const [panel, count] = [f.local("i32", "panel"), f.local("i32", "count")];
+    f.countUp("tiles", start, end, context.tile, () => {
+      f.set(count, op("i32.sub", end, start));
+      f.set(count, select(op("i32.lt_u", count, i32(context.tile)), count, i32(context.tile)));
+      f.set(panel, i32(0));
+      f.countUp("panels", panel, panels, 1, () => f.do(perform(panelTile, panel, start, count, kind)));
+    });
+    return undefined;
+  });
+}
+
+/** What queries are multiplied by: the scale, and log2(e) where nobody sees the scores in between. */
+function queryFactor(context: KernelContext): F32 {
+  const scale = floatAt(context.registers.params, PARAM.scale);
+  if (isNatural(context)) return scale;
+  return op("f32.demote_f64", op("f64.mul", op("f64.promote_f32", scale), f64(Math.LOG2E)));
+}
+
+function itemFunction(context: KernelContext, tiles: Callee): FunctionBuilder {
+  const { module, registers } = context;
+  const start = startFunction(context);
+  const finish = endFunction(context);
+  return module.function("item", { record: "i32", ticket: "i32" }, (f, { record }) => {
+    f.do(registers.batch.set(wordAt(record, 0)));
+    f.do(registers.head.set(wordAt(record, 1)));
+    f.do(registers.first.set(wordAt(record, 2)));
+    f.do(registers.last.set(plus(wordAt(record, 3), -1)));
+    setPlane(context, f, op("i32.div_u", times(registers.head, param(context, "Hkv")), param(context, "Hq")));
+    f.do(perform(start));
+    eachRun(context, f, registers.first, ({ start: from, end, kind }) => f.do(perform(tiles, from, end, kind)));
+    f.do(perform(finish));
+    return undefined;
+  });
+}
+
+/** A loop over the item's panels. */
+function eachPanel(context: KernelContext, f: FunctionBuilder, body: (panel: Local<"i32">) => void): void {
+  const panels = f.let("panels", panelCount(context));
+  const panel = f.local("i32", "panel");
+  f.countUp("panels", panel, panels, 1, () => body(panel));
+}
+
+/** `start()`: packs the queries, and sets m = -inf, l = 0, O = 0. */
+function startFunction(context: KernelContext): FunctionBuilder {
+  const { module, spec, registers } = context;
   const pack = packFunction(context);
+  return module.function("start", {}, (f) => {
+    const row = globalRow(context, registers.first);
+    const base = f.let("base", plus(param(context, "queryAt"), times(row, spec.D * 4)));
+    const factor = f.let("factor", queryFactor(context));
+    eachPanel(context, f, (panel) => {
+      const { query, out, state } = panelParts(context, panel);
+      f.do(perform(pack, base, times(panel, QUERY_LANES), query, factor));
+      const at = f.let("at", state);
+      for (const half of HALVES) {
+        f.do(store("v128.store", at, f.lanes(-Infinity), STATE.maximum + half));
+        f.do(store("v128.store", at, f.lanes(0), STATE.sum + half));
+      }
+      f.set(at, out);
+      const end = f.let("end", plus(at, spec.Dv * PANEL_ROW));
+      f.countUp("clear", at, end, PANEL_ROW, () => {
+        for (const half of HALVES) f.do(store("v128.store", at, f.lanes(0), half));
+      });
+    });
+    return undefined;
+  });
+}
+
+/** `end()`: divides, and writes out, lse and max. */
+function endFunction(context: KernelContext): FunctionBuilder {
+  const { module, spec, registers } = context;
+  const finish = finishFunction(context);
   const unpack = unpackFunction(context);
   const scatter = scatterFunction(context);
-  const at = (off: number): I32 => plus(r.scratch, off);
-  const scoreTile = module.function("scoreTile", { panel: "i32", key: "i32", count: "i32" }, (f, { panel, key, count }) => {
-    const t = f.let("t", at(layout.tile));
-    const fives = f.let("fives", op("i32.rem_u", op("i32.sub", i32(6), op("i32.rem_u", count, i32(6))), i32(6)));
-    f.set(fives, select(op("i32.gt_u", times(fives, 5), count), i32(0), fives));
-    const sixes = f.let("sixes", op("i32.div_u", op("i32.sub", count, times(fives, 5)), i32(6)));
-    const ones = f.let("ones", op("i32.sub", op("i32.sub", count, times(fives, 5)), times(sixes, 6)));
-    [[6, sixes], [5, fives], [1, ones]].forEach(([rows, n], i) => {
-      const groups = n as I32; const R = rows as number;
-      f.if(groups, () => {
-        f.do(perform(scores[i] as FunctionBuilder, key, panel, t, groups));
-        f.set(key, plus(key, times(groups, R * spec.D * 4)));
-        f.set(t, plus(t, times(groups, R * panelRow)));
+  return module.function("end", {}, (f) => {
+    const row = f.let("row", globalRow(context, registers.first));
+    const own = f.let("own", scratchAt(context, "own"));
+    const base = f.let("base", plus(param(context, "outAt"), times(row, spec.Dv * 4)));
+    const optional = (panel: I32, name: "lseAt" | "maxAt", from: number): void =>
+      f.if(op("i32.ne", param(context, name), i32(0)), () => {
+        const at = plus(param(context, name), times(row, 4));
+        f.do(perform(scatter, at, times(panel, QUERY_LANES), plus(own, from)));
       });
+    eachPanel(context, f, (panel) => {
+      const { out, state } = panelParts(context, panel);
+      f.do(perform(finish, state, own));
+      f.do(perform(unpack, base, times(panel, QUERY_LANES), out, plus(own, OWN.inverse)));
+      optional(panel, "lseAt", OWN.lse);
+      optional(panel, "maxAt", OWN.natural);
     });
     return undefined;
   });
-  const panelTile = module.function("panelTile", { panel: "i32", k0: "i32", count: "i32" }, (f, { panel, k0, count }) => {
-    const q = f.let("q", plus(at(layout.query), times(panel, spec.D * panelRow)));
-    const state = f.let("state", plus(at(layout.state), times(panel, STATE.bytes)));
-    const own = f.let("own", at(layout.own));
-    const end = f.let("end", plus(at(layout.tile), times(count, panelRow)));
-    f.do(perform(scoreTile, q, plus(r.keys, times(k0, spec.D * 4)), count));
-    f.do(perform(maximum, at(layout.tile), end, state, own));
-    f.do(perform(weigh, at(layout.tile), end, state, own));
-    const out = f.let("out", plus(at(layout.out), times(panel, spec.Dv * panelRow)));
-    const v = f.let("v", plus(r.values, times(k0, spec.Dv * 4)));
-    let done = 0;
-    for (const { rows, groups, fn } of values) {
-      f.do(perform(fn, plus(v, done * 4), at(layout.tile), plus(out, done * panelRow), plus(own, OWN.alpha), count));
-      done += rows * groups;
-    }
-    return undefined;
-  });
-  const item = module.function("item", { record: "i32" }, (f, { record }) => {
-    const p = r.params;
-    const word = (w: keyof typeof PARAM): I32 => wordAt(p, PARAM[w]);
-    f.do(r.batch.set(wordAt(record, 0)));
-    f.do(r.head.set(wordAt(record, 1)));
-    f.do(r.first.set(wordAt(record, 2)));
-    f.do(r.last.set(op("i32.sub", wordAt(record, 3), i32(1))));
-    const hkv = f.let("hkv", op("i32.div_u", times(r.head, word("Hkv")), word("Hq")));
-    const kvRow = f.let("kvRow", times(plus(times(r.batch, word("Hkv")), hkv), word("N")));
-    f.do(r.keys.set(plus(word("keyAt"), times(kvRow, spec.D * 4))));
-    f.do(r.values.set(plus(word("valueAt"), times(kvRow, spec.Dv * 4))));
-    f.do(r.offset.set(load("i32.load", plus(word("queryOffsetAt"), times(r.batch, 4)))));
-    const length = f.let("length", load("i32.load", plus(word("kvLengthAt"), times(r.batch, 4))));
-    const row = f.let("row", plus(times(plus(times(r.batch, word("Hq")), r.head), word("M")), r.first));
-    const panels = f.let("panels", op("i32.shr_u", plus(r.last, 8), i32(3)));
-    const panel = f.local("i32", "panel");
-    const base = f.let("base", plus(word("queryAt"), times(row, spec.D * 4)));
-    const factor = spec.score === null ? op("f32.mul", floatAt(p, PARAM.scale), f32(LOG2_E)) : floatAt(p, PARAM.scale);
-    f.countUp("pack", panel, panels, 1, () => {
-      f.do(perform(pack, base, times(panel, QUERY_LANES), plus(at(layout.query), times(panel, spec.D * panelRow)), factor));
-    });
-    const c = f.let("c", at(layout.out));
-    const e = f.let("e", plus(c, times(panels, spec.Dv * panelRow)));
-    f.countUp("clear", c, e, 16, () => f.do(store("v128.store", c, f.lanes(0))));
-    f.set(c, at(layout.state));
-    f.set(e, plus(c, times(panels, STATE.bytes)));
-    f.countUp("clearState", c, e, STATE.bytes, () => {
-      for (const h of [0, 16]) {
-        f.do(store("v128.store", c, f.lanes(-Infinity), STATE.maximum + h));
-        f.do(store("v128.store", c, f.lanes(0), STATE.sum + h));
-      }
-    });
-    const k0 = f.local("i32", "k0");
-    const n = f.local("i32", "n");
-    f.countUp("tiles", k0, length, tile, () => {
-      f.set(n, op("i32.sub", length, k0));
-      f.set(n, select(op("i32.lt_u", n, i32(tile)), n, i32(tile)));
-      f.set(panel, i32(0));
-      f.countUp("panels", panel, panels, 1, () => f.do(perform(panelTile, panel, k0, n)));
-    });
-    f.set(panel, i32(0));
-    f.countUp("finish", panel, panels, 1, () => {
-      const s = f.let("s", plus(at(layout.state), times(panel, STATE.bytes)));
-      for (const h of [0, 16]) {
-        f.do(store("v128.store", at(layout.own), div(f.lanes(1), load("v128.load", s, STATE.sum + h)), OWN.inverse + h));
-      }
-      f.do(perform(unpack, plus(word("outAt"), times(row, spec.Dv * 4)), times(panel, 8), plus(at(layout.out), times(panel, spec.Dv * panelRow)), at(layout.own + OWN.inverse)));
-    });
-    return undefined;
-  });
-  module.function("run", { params: "i32", scratch: "i32" }, (f, { params, scratch }) => {
-    f.do(r.params.set(params));
-    f.do(r.scratch.set(scratch));
-    const ticket = f.local("i32", "ticket");
-    f.loop("items", (again) => {
-      if (context.target.shared) f.set(ticket, atomicAdd(params, i32(1)));
-      else { f.set(ticket, wordAt(params, 0)); f.do(store("i32.store", params, plus(ticket, 1))); }
-      f.if(op("i32.lt_u", ticket, wordAt(params, PARAM.itemCount)), () => {
-        f.do(perform(item, plus(wordAt(params, PARAM.itemsAt), times(ticket, 16))));
-        f.branch(again);
-      });
-    });
-    return undefined;
-  }, { exported: true });
-  void [call, mul, TILE_QUERIES, scatter];
 }

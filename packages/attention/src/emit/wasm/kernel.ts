@@ -3,11 +3,11 @@ import { QUERY_LANES } from "./abi.ts";
 import type { WasmKernel, WasmTarget } from "./abi.ts";
 import { moduleText } from "./asm/text.ts";
 import { kernelContext } from "./context.ts";
-import { forward } from "./forward.ts";
+import { emitForward } from "./forward.ts";
 
 export function emitKernel(spec: KernelSpec, target: WasmTarget): WasmKernel {
   const context = kernelContext(spec, target);
-  forward(context);
+  emitForward(context);
   return {
     bytes: context.module.encode(),
     tile: { queries: QUERY_LANES, keys: context.tile },

@@ -8,10 +8,9 @@ import { QUERY_LANES } from "./abi.ts";
 import { extractLane, i32x4, load, op, select, shuffle, store } from "./asm/expression.ts";
 import type { F32, I32, V128 } from "./asm/expression.ts";
 import type { FunctionBuilder, Local } from "./asm/function.ts";
+import { PANEL_ROW } from "./context.ts";
 import type { KernelContext } from "./context.ts";
-import { mul, plus, splat, times } from "./lanes.ts";
-
-const panelRow = QUERY_LANES * 4;
+import { mul, plus, splat, splatWord, times } from "./lanes.ts";
 
 type Four<T> = readonly [T, T, T, T];
 
@@ -60,14 +59,14 @@ export function packFunction(context: KernelContext): FunctionBuilder {
     const factors = f.let("factors", splat(factor));
     const at = f.let("at", panel);
     const whole = D - (D % 4);
-    const end = f.let("end", plus(panel, whole * panelRow));
+    const end = f.let("end", plus(panel, whole * PANEL_ROW));
     f.note("Q^T: four elements of four rows at a time");
-    f.countUp("columns", at, end, 4 * panelRow, () => {
+    f.countUp("columns", at, end, 4 * PANEL_ROW, () => {
       for (const half of halves) {
         const loaded = four(rows, half).map((address) => load("v128.load", address));
         const turned = transpose(f, four(loaded, 0), "t");
         turned.forEach((column, n) => {
-          f.do(store("v128.store", at, mul(column, factors), n * panelRow + half * 4));
+          f.do(store("v128.store", at, mul(column, factors), n * PANEL_ROW + half * 4));
         });
       }
       for (const address of rows) f.set(address, plus(address, 16));
@@ -75,7 +74,7 @@ export function packFunction(context: KernelContext): FunctionBuilder {
     for (let d = 0; d < D - whole; d++) {
       rows.forEach((address, lane) => {
         const scaled = op("f32.mul", load("f32.load", address, d * 4), factor);
-        f.do(store("f32.store", at, scaled, d * panelRow + lane * 4));
+        f.do(store("f32.store", at, scaled, d * PANEL_ROW + lane * 4));
       });
     }
     return undefined;
@@ -91,11 +90,11 @@ export function unpackFunction(context: KernelContext): FunctionBuilder {
     const factors = halves.map((half) => f.let(`factors${half}`, load("v128.load", inverse, half * 4)));
     const at = f.let("at", panel);
     const whole = Dv - (Dv % 4);
-    const end = f.let("end", plus(panel, whole * panelRow));
+    const end = f.let("end", plus(panel, whole * PANEL_ROW));
     const scaled = (d: number, half: number): V128 =>
-      mul(load("v128.load", at, d * panelRow + half * 4), factors[half / 4] ?? f.lanes(1));
+      mul(load("v128.load", at, d * PANEL_ROW + half * 4), factors[half / 4] ?? f.lanes(1));
     f.note("O / sum: four rows of four elements at a time");
-    f.countUp("columns", at, end, 4 * panelRow, () => {
+    f.countUp("columns", at, end, 4 * PANEL_ROW, () => {
       for (const half of halves) {
         const turned = transpose(f, [scaled(0, half), scaled(1, half), scaled(2, half), scaled(3, half)], "t");
         turned.forEach((elements, lane) => {
@@ -136,10 +135,13 @@ export function scatterFunction(context: KernelContext): FunctionBuilder {
   });
 }
 
-/** The numbers of the panel's four rows from lane `half`, clamped to the item's last, plus the item's first. */
-export function queryRows(f: FunctionBuilder, context: KernelContext, row: I32, half: number): V128 {
-  const lane = f.constant(`lane${half}`, () => i32x4(half, half + 1, half + 2, half + 3));
-  const own = op("i32x4.add", op("i32x4.splat", row), lane);
-  const clamped = op("i32x4.min_u", own, op("i32x4.splat", context.registers.last));
-  return op("i32x4.add", clamped, op("i32x4.splat", context.registers.first));
+/** Positions of the panel's queries, row `row` + lane plus the offset; spare lanes have the last row's. */
+export function queryPositions(f: FunctionBuilder, context: KernelContext, row: I32): readonly Local<"v128">[] {
+  const { first, last, offset } = context.registers;
+  return halves.map((half) => {
+    const numbers = f.constant(`lane${half}`, () => i32x4(half, half + 1, half + 2, half + 3));
+    const own = op("i32x4.add", splatWord(row), numbers);
+    const clamped = op("i32x4.min_s", own, splatWord(last));
+    return f.let(`q${half}`, op("i32x4.add", clamped, splatWord(plus(first, offset))));
+  });
 }

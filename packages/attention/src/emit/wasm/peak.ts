@@ -8,8 +8,8 @@ import { extractLane, i32, op } from "./asm/expression.ts";
 import type { V128 } from "./asm/expression.ts";
 import { ModuleBuilder } from "./asm/module.ts";
 import type { WasmTarget } from "./abi.ts";
-import { fmaOf } from "./context.ts";
 import { add } from "./lanes.ts";
+import { fmaOf } from "./math/emitter.ts";
 
 const sums = 12;
 const unroll = 4;

@@ -1,76 +1,124 @@
 /**
- * What happens to a score tile between the two products, panel by panel:
+ * What happens to a score tile between the two products, for one panel:
  *
  *     adjust    s = score(s), -Infinity where masked; m' = max(m, s)
  *     weigh     p = 2^(s - m'), in place; alpha = 2^(m - m'); l = alpha * l + sum of p
  *
- * Online softmax in base 2. Without a score function, scores arrive multiplied by log2(e) (folded into Q), so s and m
- * are base-2 logits; with one, the user sees natural logits and log2(e) is multiplied in by `weigh`.
+ * Online softmax in base 2 (Milakov & Gimelshein 2018). Without a score function, scores arrive multiplied by log2(e), folded into
+ * Q: s and m are base-2 logits. With one, the user sees natural logits, and `weigh` multiplies log2(e) in.
  */
 import { load, op, store } from "./asm/expression.ts";
-import type { V128 } from "./asm/expression.ts";
+import type { I32, V128 } from "./asm/expression.ts";
 import type { FunctionBuilder, Local } from "./asm/function.ts";
+import { emitterOf, HALVES, PANEL_ROW } from "./context.ts";
 import type { KernelContext } from "./context.ts";
-import { add, larger, mul, sub } from "./lanes.ts";
-import { exp2InPlace } from "./math/exp2.ts";
+import { add, choose, larger, mul, plus, sub } from "./lanes.ts";
+import { Lowering } from "./lower/lowering.ts";
+import { exp2InPlace } from "./math/exp.ts";
+import { queryPositions } from "./pack.ts";
 
 /** Where a panel's running values lie, from its state's address. */
 export const STATE = { maximum: 0, sum: 32, bytes: 64 } as const;
 
-/** Within `ScratchLayout.own`: what `adjust` and `weigh` hand on. */
-export const OWN = { maximum: 0, alpha: 32, inverse: 64, lse: 96 } as const;
+/** Within `ScratchLayout.own`: what one pass hands to the next. */
+export const OWN = { maximum: 0, alpha: 32, inverse: 64, lse: 96, natural: 128 } as const;
 
-export const LOG2_E: number = Math.LOG2E;
+/** Whether scores are natural logits, as a score function has them, rather than base-2 ones. */
+export const isNatural = ({ spec }: KernelContext): boolean => spec.score !== null;
 
-const halves = [0, 16] as const;
+const adjustParams = {
+  tile: "i32",
+  end: "i32",
+  keep: "i32",
+  state: "i32",
+  own: "i32",
+  key: "i32",
+  row: "i32",
+} as const;
 
-/** `adjust(tile, own, state, end)`: the maximum only, for kernels without a score function, on full tiles. */
-export function maximumFunction({ module }: KernelContext): FunctionBuilder {
-  const params = { tile: "i32", end: "i32", state: "i32", own: "i32" } as const;
-  return module.function("maximum", params, (f, { tile, end, state, own }) => {
-    const max = halves.map((half) => f.let(`max${half}`, load("v128.load", state, STATE.maximum + half)));
-    f.note("m' = max(m, s)");
-    f.countUp("keys", tile, end, 32, () => {
-      max.forEach((local, n) => f.set(local, larger(local, load("v128.load", tile, n * 16))));
+/**
+ * `adjust(tile, end, keep, state, own, key, row)`: tile rows from `tile` to `end`, whose first is key number `key`, of the panel
+ * whose first query is the item's row `row`; lane masks from `keep` where `masked`.
+ */
+export function adjustFunction(context: KernelContext, masked: boolean): FunctionBuilder {
+  const { module, spec } = context;
+  const name = masked ? "adjustMasked" : "adjust";
+  return module.function(name, adjustParams, (f, { tile, end, keep, state, own, key, row }) => {
+    const max = HALVES.map((half) => f.let(`max${half}`, load("v128.load", state, STATE.maximum + half)));
+    const scores = HALVES.map((half) => f.local("v128", `score${half}`));
+    const lowering = spec.score === null ? null : scoreLowering(context, f, { key, row, scores });
+    lowering?.hoist(["kv", "score"]);
+    f.note(masked ? "s = score(s), -inf where masked; m' = max(m, s)" : "s = score(s); m' = max(m, s)");
+    f.countUp("keys", tile, end, PANEL_ROW, () => {
+      scores.forEach((score, n) => f.set(score, load("v128.load", tile, HALVES[n])));
+      const adjusted = lowering?.root() ?? scores;
+      adjusted.forEach((score, n) => {
+        const final = masked ? keepOnly(f, score, load("v128.load", keep, HALVES[n])) : score;
+        if (masked || lowering !== null) f.do(store("v128.store", tile, final, HALVES[n]));
+        f.set(max[n] ?? final, larger(max[n] ?? final, final));
+      });
+      if (lowering !== null) f.set(key, plus(key, 1));
+      if (masked) f.set(keep, plus(keep, PANEL_ROW));
     });
-    max.forEach((local, n) => f.do(store("v128.store", own, local, OWN.maximum + n * 16)));
+    max.forEach((local, n) => f.do(store("v128.store", own, local, OWN.maximum + (HALVES[n] ?? 0))));
     return undefined;
   });
 }
 
-/** The maximum as a base-2 reference that scores are subtracted from: 0 where every score so far is -Infinity. */
-function reference(f: FunctionBuilder, context: KernelContext, maximum: V128, name: string): Local<"v128"> {
-  const local = f.let(name, maximum);
-  const none = op("f32x4.eq", local, f.lanes(-Infinity));
-  const finite = op("v128.andnot", local, none);
-  f.set(local, context.spec.score === null ? finite : mul(finite, f.lanes(LOG2_E)));
-  return local;
+interface ScorePlace {
+  readonly key: Local<"i32">;
+  readonly row: I32;
+  readonly scores: readonly Local<"v128">[];
+}
+
+function scoreLowering(context: KernelContext, f: FunctionBuilder, { key, row, scores }: ScorePlace): Lowering | null {
+  const { spec, registers } = context;
+  if (spec.score === null) return null;
+  return new Lowering(context, f, spec.score.root, {
+    laneAxis: "q",
+    lanes: queryPositions(f, context, row),
+    scalars: { b: registers.batch, h: registers.head, kv: key },
+    score: scores,
+  });
+}
+
+function keepOnly(f: FunctionBuilder, score: V128, mask: V128): Local<"v128"> {
+  return f.let("kept", choose(mask, score, f.lanes(-Infinity)));
+}
+
+/** The maximum as the base-2 logit that scores are taken relative to: 0 where every score so far is -Infinity. */
+export function reference(f: FunctionBuilder, context: KernelContext, maximum: Local<"v128">): V128 {
+  const none = op("f32x4.eq", maximum, f.lanes(-Infinity));
+  const finite = op("v128.andnot", maximum, none);
+  return isNatural(context) ? mul(finite, f.lanes(Math.LOG2E)) : finite;
 }
 
 /** `weigh(tile, end, state, own)`: scores to weights, in place. */
 export function weighFunction(context: KernelContext): FunctionBuilder {
-  const { module, fma, spec } = context;
+  const { module, fma } = context;
+  const natural = isNatural(context);
   const params = { tile: "i32", end: "i32", state: "i32", own: "i32" } as const;
   return module.function("weigh", params, (f, { tile, end, state, own }) => {
-    const natural = spec.score !== null;
-    const subtract = (s: V128, m: V128): V128 => (natural ? fma(s, f.lanes(LOG2_E), m) : sub(s, m));
-    const lanes = halves.map((half) => {
+    const e = emitterOf(context, f);
+    const lanes = HALVES.map((half) => {
       const maximum = f.let(`max${half}`, load("v128.load", own, OWN.maximum + half));
-      const to = reference(f, context, maximum, `reference${half}`);
+      const to = f.let(`reference${half}`, reference(f, context, maximum));
       const before = load("v128.load", state, STATE.maximum + half);
-      const x = f.let(`x${half}`, sub(natural ? mul(before, f.lanes(LOG2_E)) : before, to));
-      if (natural) f.set(to, op("f32x4.neg", to));
-      const alpha = f.let(`alpha${half}`, exp2InPlace(f, fma, x));
+      // Both references are rounded products: equal maxima give an alpha of exactly 1.
+      const x = f.let(`x${half}`, sub(natural ? mul(before, f.lanes(Math.LOG2E)) : before, to));
+      const alpha = f.let(`alpha${half}`, exp2InPlace(e, x));
       f.do(store("v128.store", state, maximum, STATE.maximum + half));
       f.do(store("v128.store", own, alpha, OWN.alpha + half));
       const sum = f.let(`sum${half}`, mul(alpha, load("v128.load", state, STATE.sum + half)));
+      if (natural) f.set(to, op("f32x4.neg", to));
       return { to, x, sum, half };
     });
-    f.note("p = 2^(s - m'), l += p");
-    f.countUp("keys", tile, end, 32, () => {
+    f.note("p = 2^(s - m'); l += p");
+    f.countUp("keys", tile, end, PANEL_ROW, () => {
       for (const { to, x, sum, half } of lanes) {
-        f.set(x, subtract(load("v128.load", tile, half), to));
-        f.set(x, exp2InPlace(f, fma, x));
+        const score = load("v128.load", tile, half);
+        f.set(x, natural ? fma(score, f.lanes(Math.LOG2E), to) : sub(score, to));
+        f.set(x, exp2InPlace(e, x));
         f.do(store("v128.store", tile, x, half));
         f.set(sum, add(sum, x));
       }

@@ -1,10 +1,41 @@
-/** A growable run of bytes with the number formats of the WebAssembly binary format. */
+/** The number formats of the WebAssembly binary format, and a growable run of bytes. */
 
 const scratch: DataView = new DataView(new ArrayBuffer(8));
 const utf8: TextEncoder = new TextEncoder();
 
+/** Unsigned LEB128 of a 32-bit number. */
+export function leb(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value >>> 0;
+  while (rest > 0x7f) {
+    bytes.push((rest & 0x7f) | 0x80);
+    rest >>>= 7;
+  }
+  bytes.push(rest);
+  return bytes;
+}
+
+/** Signed LEB128 of a 32-bit number. */
+export function signedLeb(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value | 0;
+  while (rest > 0x3f || rest < -0x40) {
+    bytes.push((rest & 0x7f) | 0x80);
+    rest >>= 7;
+  }
+  bytes.push(rest & 0x7f);
+  return bytes;
+}
+
+/** The four bytes of a single, or the eight of a double. */
+export function floatBytes(value: number, size: 4 | 8): number[] {
+  if (size === 4) scratch.setFloat32(0, value, true);
+  else scratch.setFloat64(0, value, true);
+  return Array.from({ length: size }, (_, at) => scratch.getUint8(at));
+}
+
 export class ByteWriter {
-  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(1024);
+  #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(256);
   #length = 0;
 
   get length(): number {
@@ -16,7 +47,7 @@ export class ByteWriter {
     this.#bytes[this.#length++] = value;
   }
 
-  /** Unsigned LEB128, up to 32 bits. */
+  /** Unsigned LEB128. */
   u32(value: number): void {
     let rest = value >>> 0;
     while (rest > 0x7f) {
@@ -24,26 +55,6 @@ export class ByteWriter {
       rest >>>= 7;
     }
     this.u8(rest);
-  }
-
-  /** Signed LEB128, 32 bits. */
-  s32(value: number): void {
-    let rest = value | 0;
-    while (rest > 0x3f || rest < -0x40) {
-      this.u8((rest & 0x7f) | 0x80);
-      rest >>= 7;
-    }
-    this.u8(rest & 0x7f);
-  }
-
-  f32(value: number): void {
-    scratch.setFloat32(0, value, true);
-    this.#fromScratch(4);
-  }
-
-  f64(value: number): void {
-    scratch.setFloat64(0, value, true);
-    this.#fromScratch(8);
   }
 
   /** A length, then the text in UTF-8. */
@@ -59,7 +70,8 @@ export class ByteWriter {
 
   raw(bytes: Uint8Array | readonly number[]): void {
     if (this.#length + bytes.length > this.#bytes.length) this.#grow(bytes.length);
-    this.#bytes.set(bytes, this.#length);
+    // By hand: most runs are a few bytes, where `set` costs more than the copy.
+    for (let at = 0; at < bytes.length; at++) this.#bytes[this.#length + at] = bytes[at] ?? 0;
     this.#length += bytes.length;
   }
 
@@ -71,10 +83,6 @@ export class ByteWriter {
   /** A copy of what was written. */
   take(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);
-  }
-
-  #fromScratch(count: number): void {
-    for (let at = 0; at < count; at++) this.u8(scratch.getUint8(at));
   }
 
   #grow(by: number): void {

@@ -16,7 +16,7 @@ import type {
   StoreName,
   ValueType,
 } from "./instructions.ts";
-import { ByteWriter } from "./bytes.ts";
+import { floatBytes, leb, signedLeb } from "./bytes.ts";
 
 /** A function or import; its index is known once the module is encoded. */
 export interface Callee {
@@ -42,15 +42,8 @@ export type V128 = Expr<"v128">;
 
 export type Exprs<Types extends readonly ValueType[]> = { [K in keyof Types]: Expr<Types[K]> };
 
-/** Bytes from what `write` writes. */
-export function bytesOf(write: (out: ByteWriter) => void): number[] {
-  const out = new ByteWriter();
-  write(out);
-  return [...out.view()];
-}
-
 const opcodeBytes = (code: number): readonly number[] =>
-  code < 0x100 ? [code] : [code >> 12, ...bytesOf((out) => out.u32(code & 0xfff))];
+  code < 0x100 ? [code] : [code >> 12, ...leb(code & 0xfff)];
 
 interface Known {
   readonly code: readonly number[];
@@ -80,7 +73,7 @@ export function op<Name extends Instruction>(
 const memory = (opcode: number, align: number, offset: number): number[] => [
   ...opcodeBytes(opcode),
   align,
-  ...bytesOf((out) => out.u32(offset)),
+  ...leb(offset),
 ];
 
 const withOffset = (name: string, offset: number): string =>
@@ -110,10 +103,7 @@ export function store<Name extends StoreName>(
 }
 
 export function i32(value: number): I32 {
-  const code = bytesOf((out) => {
-    out.u8(0x41);
-    out.s32(value);
-  });
+  const code = [0x41, ...signedLeb(value)];
   return { type: "i32", head: `i32.const ${value | 0}`, code, args: [] };
 }
 
@@ -130,27 +120,19 @@ const floatText = (value: number): string =>
         : "-inf";
 
 export function f32(value: number): F32 {
-  const code = bytesOf((out) => {
-    out.u8(0x43);
-    out.f32(value);
-  });
+  const code = [0x43, ...floatBytes(value, 4)];
   return { type: "f32", head: `f32.const ${floatText(Math.fround(value))}`, code, args: [] };
 }
 
 export function f64(value: number): F64 {
-  const code = bytesOf((out) => {
-    out.u8(0x44);
-    out.f64(value);
-  });
+  const code = [0x44, ...floatBytes(value, 8)];
   return { type: "f64", head: `f64.const ${floatText(value)}`, code, args: [] };
 }
 
 /** Four 32-bit words. */
 export function i32x4(...words: readonly [number, number, number, number]): V128 {
-  const code = bytesOf((out) => {
-    out.raw(opcodeBytes(0xfd_00c));
-    for (const word of words) out.raw([word & 255, (word >> 8) & 255, (word >> 16) & 255, word >>> 24]);
-  });
+  const bytes = words.flatMap((word) => [word & 255, (word >> 8) & 255, (word >> 16) & 255, word >>> 24]);
+  const code = [...opcodeBytes(0xfd_00c), ...bytes];
   const text = words.map((word) => word | 0).join(" ");
   return { type: "v128", head: `v128.const i32x4 ${text}`, code, args: [] };
 }
@@ -188,6 +170,12 @@ export function replaceLane<L extends LaneType>(
   const name = `${lanes}.replace_lane` as const;
   const code = [...opcodeBytes(laneOpcodes[name]), lane];
   return { type: "v128", head: `${name} ${lane}`, code, args: [value, scalar] };
+}
+
+/** `value` with one 32-bit lane read from memory at `address`. */
+export function loadLane(address: I32, value: V128, lane: number): V128 {
+  const code = [...memory(0xfd_056, 2, 0), lane];
+  return { type: "v128", head: `v128.load32_lane ${lane}`, code, args: [address, value] };
 }
 
 /** `condition ? a : b` of scalars; both are computed. */

@@ -1,6 +1,7 @@
 /** Builds the body of one function: locals, statements, structured control flow. */
 import type { Callee, Expr, I32, V128 } from "./expression.ts";
-import { bytesOf, f32, i32, op } from "./expression.ts";
+import { leb } from "./bytes.ts";
+import { f32, f64, i32, op } from "./expression.ts";
 import type { ValueType } from "./instructions.ts";
 
 /** A local or parameter; as an expression it is its value. */
@@ -30,11 +31,7 @@ export type Statement =
     }
   | { readonly kind: "branch"; readonly to: Label; readonly condition: I32 | null };
 
-const indexed = (opcode: number, index: number): number[] =>
-  bytesOf((out) => {
-    out.u8(opcode);
-    out.u32(index);
-  });
+const indexed = (opcode: number, index: number): number[] => [opcode, ...leb(index)];
 
 export class FunctionBuilder implements Callee {
   readonly name: string;
@@ -97,6 +94,11 @@ export class FunctionBuilder implements Callee {
   lanes(value: number): Local<"v128"> {
     const key = `c${Object.is(value, -0) ? "-0" : value}`;
     return this.constant(key, () => op("f32x4.splat", f32(value)));
+  }
+
+  /** The same in both lanes of float64. */
+  doubles(value: number): Local<"v128"> {
+    return this.constant(`d${value}`, () => op("f64x2.splat", f64(value)));
   }
 
   /** The same for 32 bits in all four lanes. */

@@ -15,6 +15,7 @@ export interface Signatures {
   "f32 f32 -> i32": [["f32", "f32"], "i32"];
   "f64 -> f64": [["f64"], "f64"];
   "f64 f64 -> f64": [["f64", "f64"], "f64"];
+  "f64 f64 -> i32": [["f64", "f64"], "i32"];
   "i32 -> f32": [["i32"], "f32"];
   "f32 -> i32": [["f32"], "i32"];
   "i32 -> f64": [["i32"], "f64"];
@@ -82,8 +83,9 @@ export const opcodes = {
     "f32.le": 0x5f,
     "f32.ge": 0x60,
   },
-  "f64 -> f64": { "f64.floor": 0x9c, "f64.trunc": 0x9d },
-  "f64 f64 -> f64": { "f64.sub": 0xa1, "f64.mul": 0xa2, "f64.div": 0xa3 },
+  "f64 -> f64": { "f64.abs": 0x99, "f64.floor": 0x9c, "f64.trunc": 0x9d },
+  "f64 f64 -> f64": { "f64.add": 0xa0, "f64.sub": 0xa1, "f64.mul": 0xa2, "f64.div": 0xa3 },
+  "f64 f64 -> i32": { "f64.lt": 0x63, "f64.ge": 0x66 },
   "i32 -> f32": { "f32.convert_i32_s": 0xb2, "f32.reinterpret_i32": 0xbe },
   "f32 -> i32": { "i32.trunc_sat_f32_s": 0xfc_000, "i32.reinterpret_f32": 0xbc },
   "i32 -> f64": { "f64.convert_i32_s": 0xb7 },

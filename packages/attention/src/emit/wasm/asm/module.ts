@@ -1,7 +1,7 @@
 /** Builds a module: imports, globals, functions; encodes it as bytes and as text of the same code. */
 import { internalError } from "../../../errors.ts";
-import { ByteWriter } from "./bytes.ts";
-import { bytesOf, f32, i32 } from "./expression.ts";
+import { ByteWriter, leb } from "./bytes.ts";
+import { f32, i32 } from "./expression.ts";
 import type { Callee, Expr } from "./expression.ts";
 import { FunctionBuilder } from "./function.ts";
 import type { Label, Local, Statement } from "./function.ts";
@@ -54,7 +54,7 @@ export class ModuleBuilder {
   }
 
   global<T extends "i32" | "f32">(type: T, name: string): Global<T> {
-    const index = bytesOf((out) => out.u32(this.globals.length));
+    const index = leb(this.globals.length);
     const made: Global<T> = {
       type,
       name,
