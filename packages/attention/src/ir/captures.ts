@@ -27,7 +27,9 @@ export function tensorOf(node: Node, captures: CaptureValues): TensorValue {
     throw new TypeError(`${name}: expected ${node.type} of rank ${rank}, got ${got}`);
   }
   if (tensor.data.length === 0) {
-    throw new RangeError(`${name}: expected at least one element, got shape [${tensor.shape.join(", ")}]`);
+    throw new RangeError(
+      `${name}: expected at least one element, got shape [${tensor.shape.join(", ")}]`,
+    );
   }
   return tensor;
 }

@@ -98,7 +98,9 @@ class RangeCheck {
     }
     if (node.op !== "and" && node.op !== "or") return { now: node.args, later: [] };
     const terms = flatten(node, node.op);
-    const sound = terms.filter((term) => topological([term]).every((it) => this.#faultOf(it) === null));
+    const sound = terms.filter((term) =>
+      topological([term]).every((it) => this.#faultOf(it) === null),
+    );
     const under = sound.reduce<Assumptions>(
       (known, term) => this.#assume(known, term, node.op === "and"),
       assumed,
@@ -116,17 +118,29 @@ class RangeCheck {
     const [a, b] = cond.args;
     if (cond.op === "not" && a !== undefined) return this.#assume(assumed, a, !truth);
     if (cond.op === (truth ? "and" : "or")) {
-      return cond.args.reduce<Assumptions>((known, arg) => this.#assume(known, arg, truth), assumed);
+      return cond.args.reduce<Assumptions>(
+        (known, arg) => this.#assume(known, arg, truth),
+        assumed,
+      );
     }
     if (a?.type !== "i32" || b === undefined) return assumed;
     return this.#compare(assumed, cond, truth, a, b);
   }
 
-  #compare(assumed: ReadonlyMap<Node, Range>, cond: Node, truth: boolean, a: Node, b: Node): Assumptions {
+  #compare(
+    assumed: ReadonlyMap<Node, Range>,
+    cond: Node,
+    truth: boolean,
+    a: Node,
+    b: Node,
+  ): Assumptions {
     const below = (x: Node, y: Node, gap: number): Assumptions => {
       const least = this.cell(x).lo + gap;
       const most = this.cell(y).hi - gap;
-      return narrow(narrow(assumed, x, { lo: -Infinity, hi: most }), y, { lo: least, hi: Infinity });
+      return narrow(narrow(assumed, x, { lo: -Infinity, hi: most }), y, {
+        lo: least,
+        hi: Infinity,
+      });
     };
     if (cond.op === "lt") return truth ? below(a, b, 1) : below(b, a, 0);
     if (cond.op === "le") return truth ? below(a, b, 0) : below(b, a, 1);
@@ -157,8 +171,12 @@ class RangeCheck {
   /** `for q in 0..46340, width = 3`: what the node depends on. */
   #where(root: Node): string {
     const nodes = topological([root]);
-    const used = axes.filter((axis) => nodes.some((node) => node.op === "index" && node.attr === axis));
-    const ranges = used.map((axis) => `${axis} in ${this.#ranges[axis].lo}..${this.#ranges[axis].hi}`);
+    const used = axes.filter((axis) =>
+      nodes.some((node) => node.op === "index" && node.attr === axis),
+    );
+    const ranges = used.map(
+      (axis) => `${axis} in ${this.#ranges[axis].lo}..${this.#ranges[axis].hi}`,
+    );
     const uniforms = nodes
       .filter((node) => node.op === "uniform")
       .map((node) => `${String(node.attr)} = ${this.cell(node).lo}`);

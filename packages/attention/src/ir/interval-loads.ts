@@ -41,6 +41,7 @@ export function loadRule(
   indices: readonly Cell[],
 ): () => void {
   const dimensions = dimensionsOf(tensor.shape, indices);
+  const isBool = tensor.type === "bool";
   const outer = dimensions.slice(0, -1);
 
   const firstOf = ({ index, length }: Dimension): number => clampTo(length, index.lo);
@@ -56,7 +57,8 @@ export function loadRule(
     const to = lastOf(dimension);
     const { stride } = dimension;
     if (stride === 1) walk(axis + 1, first + from, last + to);
-    else for (let at = from; at <= to; at++) walk(axis + 1, first + at * stride, last + at * stride);
+    else
+      for (let at = from; at <= to; at++) walk(axis + 1, first + at * stride, last + at * stride);
   };
 
   const widenBetweenCorners = (): void => {
@@ -77,5 +79,14 @@ export function loadRule(
     for (const dimension of outer) rows *= lastOf(dimension) - firstOf(dimension) + 1;
     if (rows <= MAX_ROWS) walk(0, 0, 0);
     else widenBetweenCorners();
+    if (isBool) {
+      // Anything but 0 is true.
+      out.lo = Math.min(out.lo, 1);
+      out.hi = Math.min(out.hi, 1);
+    } else if (out.lo > out.hi) {
+      // Nothing but NaN.
+      out.lo = -Infinity;
+      out.hi = Infinity;
+    }
   };
 }

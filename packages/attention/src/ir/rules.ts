@@ -15,7 +15,8 @@ export type Rule = (make: Maker, a: Node, b: Node, c: Node) => Node | null;
 // --- Asking ---
 
 /** Whether the node is this literal; -0 and 0 are two. */
-const is = (node: Node, value: number): boolean => node.op === "const" && Object.is(node.attr, value);
+const is = (node: Node, value: number): boolean =>
+  node.op === "const" && Object.is(node.attr, value);
 const isI32 = (node: Node): boolean => node.type === "i32";
 const isF32 = (node: Node): boolean => node.type === "f32";
 const isConst = (node: Node): boolean => node.op === "const";
@@ -26,7 +27,9 @@ const fitsI32 = (value: number): boolean => value >= I32_MIN && value <= I32_MAX
 
 /** Whether 1 / value is exact and normal in single precision. */
 const isPowerOfTwo = (value: number): boolean =>
-  Math.abs(value) >= 2 ** -126 && Math.abs(value) <= 2 ** 126 && Number.isInteger(Math.log2(Math.abs(value)));
+  Math.abs(value) >= 2 ** -126 &&
+  Math.abs(value) <= 2 ** 126 &&
+  Number.isInteger(Math.log2(Math.abs(value)));
 
 const isWhole = (node: Node): boolean =>
   ["toF32", "floor", "ceil", "round", "trunc", "sign"].includes(node.op);
@@ -39,7 +42,9 @@ const truth = (make: Maker, value: boolean): Node => make.builder.constant("bool
 
 /** -c for a literal c, where it is of the same type. */
 const negated = (make: Maker, node: Node): Node | null =>
-  isConst(node) && !is(node, I32_MIN) ? literal(make, node, isI32(node) ? 0 - valueOf(node) : -valueOf(node)) : null;
+  isConst(node) && !is(node, I32_MIN)
+    ? literal(make, node, isI32(node) ? 0 - valueOf(node) : -valueOf(node))
+    : null;
 
 // --- Shapes of rules ---
 
@@ -60,7 +65,10 @@ const forF32 =
     isF32(a) ? rule(make, a, b, c) : null;
 
 /** op(x, unit) = x. */
-const unit = (value: number): Rule => (_, a, b) => (is(b, value) ? a : null);
+const unit =
+  (value: number): Rule =>
+  (_, a, b) =>
+    is(b, value) ? a : null;
 const unitEitherWay = (value: number): Rule => eitherWay((_, a, b) => (is(b, value) ? a : null));
 /** op(x, zero) = zero. */
 const absorbing = (value: number): Rule => eitherWay((_, __, b) => (is(b, value) ? b : null));
@@ -108,10 +116,12 @@ const betweenBools =
     a.type === "bool" ? rule(make, a, b, c) : null;
 
 /** A truth value as a number is a choice between 1 and 0. */
-const ofBool = (type: "i32" | "f32"): Rule => (make, a) =>
-  a.type === "bool"
-    ? make.make("select", a, make.builder.constant(type, 1), make.builder.constant(type, 0))
-    : null;
+const ofBool =
+  (type: "i32" | "f32"): Rule =>
+  (make, a) =>
+    a.type === "bool"
+      ? make.make("select", a, make.builder.constant(type, 1), make.builder.constant(type, 0))
+      : null;
 
 /** Integers are equal where their difference is 0, modulo 2^32 too. */
 const differenceIsZero = (op: "eq" | "ne"): Rule =>
@@ -177,9 +187,7 @@ export const rules: { readonly [K in OperatorOp]: readonly Rule[] } = {
       const minus = at < 0 ? null : negated(make, operand(a, at));
       return minus === null ? null : make.remake(a, a.args.with(at, minus));
     },
-    forI32((make, a) =>
-      isOp(a, "sub") ? make.make("sub", operand(a, 1), operand(a, 0)) : null,
-    ),
+    forI32((make, a) => (isOp(a, "sub") ? make.make("sub", operand(a, 1), operand(a, 0)) : null)),
   ],
   abs: [
     (make, a) => (isOp(a, "neg") ? make.make("abs", operand(a)) : null),
@@ -249,14 +257,20 @@ export const rules: { readonly [K in OperatorOp]: readonly Rule[] } = {
     (make, a, b) => (a === b ? truth(make, false) : null),
     forI32((make, a, b) => {
       if (isConst(b)) {
-        return is(b, I32_MIN) ? truth(make, false) : make.make("le", a, literal(make, b, valueOf(b) - 1));
+        return is(b, I32_MIN)
+          ? truth(make, false)
+          : make.make("le", a, literal(make, b, valueOf(b) - 1));
       }
       if (!isConst(a)) return null;
-      return is(a, I32_MAX) ? truth(make, false) : make.make("le", literal(make, a, valueOf(a) + 1), b);
+      return is(a, I32_MAX)
+        ? truth(make, false)
+        : make.make("le", literal(make, a, valueOf(a) + 1), b);
     }),
   ],
   le: [
-    forI32((make, a, b) => (a === b || is(b, I32_MAX) || is(a, I32_MIN) ? truth(make, true) : null)),
+    forI32((make, a, b) =>
+      a === b || is(b, I32_MAX) || is(a, I32_MIN) ? truth(make, true) : null,
+    ),
   ],
   eq: [
     (make, a, b) => (a === b && !isF32(a) ? truth(make, true) : null),

@@ -165,8 +165,7 @@ const forms: { readonly [K in Op]: Form } = {
     rank: TERNARY,
   }),
 
-  toF32: (node, args) =>
-    node.args[0]?.type === "bool" ? call("Number")(node, args) : at(args, 0),
+  toF32: (node, args) => (node.args[0]?.type === "bool" ? call("Number")(node, args) : at(args, 0)),
   toI32: (node, args) =>
     node.args[0]?.type === "bool" ? call("Number")(node, args) : math("trunc")(node, args),
 };

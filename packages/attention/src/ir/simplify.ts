@@ -4,6 +4,9 @@
  *
  * Bottom-up, each node is folded if its operands are literals, else rewritten by `rules.ts` until no rule applies;
  * the whole is repeated until nothing changes.
+ *
+ * An integer divided by zero counts as some integer here, so `q % n === q % n` becomes true. What is left of such
+ * divisions, `checkRanges` refuses.
  */
 import { Builder, mapGraph, topological } from "./builder.ts";
 import type { OperatorOp } from "./builder.ts";
@@ -39,7 +42,9 @@ class Simplifier implements Maker {
   }
 
   remake(like: Node, args: readonly Node[]): Node {
-    return like.op in rules ? this.make(like.op as OperatorOp, ...args) : this.builder.rebuild(like, args);
+    return like.op in rules
+      ? this.make(like.op as OperatorOp, ...args)
+      : this.builder.rebuild(like, args);
   }
 
   /**
@@ -77,7 +82,8 @@ class Simplifier implements Maker {
 
 function isUndefinedForIntegers(op: OperatorOp, args: readonly Node[]): boolean {
   const [a, b = a, c = b] = args.map((arg) => pointOf(arg));
-  if (a === undefined || b === undefined || c === undefined || args[0]?.type !== "i32") return false;
+  if (a === undefined || b === undefined || c === undefined || args[0]?.type !== "i32")
+    return false;
   if ((op === "floorDiv" || op === "truncDiv" || op === "rem") && b.lo === 0) return true;
   const out = new Cell();
   ruleOf(op, "i32")(out, a, b, c);

@@ -10,6 +10,7 @@ import { Builder, topological } from "./builder.ts";
 import type { OperatorOp } from "./builder.ts";
 import { ops } from "./ops.ts";
 import { printNode } from "./print.ts";
+import { showNode } from "./show.ts";
 import { axes } from "./types.ts";
 import type {
   Axis,
@@ -184,8 +185,8 @@ export function expressionOf(kind: Expression["kind"], root: Node): Expression {
   return { kind, root, uniforms: byName(uniforms), tensors: byName(loads) };
 }
 
-const tensor = <T extends ScalarType>(
-  type: T,
+const tensor = (
+  type: ScalarType,
   data: Int32Array | Float32Array | Uint8Array,
   shape: readonly number[],
 ): TensorValue => ({ type, shape, data });
@@ -244,3 +245,31 @@ export const positions: fc.Arbitrary<Position & { readonly score: number }> = fc
   kv: coordinate("kv"),
   score: anyFloat,
 });
+
+type JavaScript = (b: number, h: number, q: number, kv: number, score: number) => unknown;
+
+/** A tensor as nested arrays that clamp their indices. */
+function clamped({ type, shape, data }: TensorValue, first = 0, axis = 0): unknown {
+  const length = shape[axis];
+  if (length === undefined) return type === "bool" ? data[first] !== 0 : data[first];
+  const stride = shape.slice(axis + 1).reduce((product, n) => product * n, 1);
+  const at = (key: string | symbol): number => Math.max(0, Math.min(length - 1, Number(key)));
+  return new Proxy(
+    {},
+    { get: (_, key) => clamped({ type, shape, data }, first + at(key) * stride, axis + 1) },
+  );
+}
+
+/** The text of `showNode`, run by JavaScript itself in double precision. */
+export function asJavaScript(root: Node, { uniforms, tensors }: CaptureValues): JavaScript {
+  const scope: Record<string, unknown> = { nested: {} };
+  const put = (name: string, value: unknown): void => {
+    const [outer = name, inner] = name.split(".");
+    if (inner === undefined) scope[outer] = value;
+    else scope[outer] = { [inner]: value };
+  };
+  for (const [name, value] of uniforms) put(name, value);
+  for (const [name, value] of tensors) put(name, clamped(value));
+  const source = `return (b, h, q, kv, score) => ${showNode(root)}`;
+  return new Function(...Object.keys(scope), source)(...Object.values(scope)) as JavaScript;
+}

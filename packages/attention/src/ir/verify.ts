@@ -128,7 +128,9 @@ export function verifyExpression({ kind, root, uniforms, tensors }: Expression):
   if (listedUniforms !== reads("uniform", ({ type }) => type)) {
     throw broken("the uniforms are those read, sorted by name", listedUniforms);
   }
-  const listedTensors = tensors.map(({ name, type, rank }) => `${name}: ${type}[${rank}]`).join("; ");
+  const listedTensors = tensors
+    .map(({ name, type, rank }) => `${name}: ${type}[${rank}]`)
+    .join("; ");
   if (listedTensors !== reads("load", ({ type, args }) => `${type}[${args.length}]`)) {
     throw broken("the tensors are those read, sorted by name", listedTensors);
   }

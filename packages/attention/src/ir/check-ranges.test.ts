@@ -1,0 +1,225 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Builder } from "./builder.ts";
+import { checkRanges, clampedLoads } from "./check-ranges.ts";
+import type { AxisRanges } from "./check-ranges.ts";
+import { compileElement } from "./evaluate.ts";
+import { showNode } from "./show.ts";
+import { simplify } from "./simplify.ts";
+import { asJavaScript, expressionOf, graphCases } from "./testing-graphs.ts";
+import type { CaptureValues, Node } from "./types.ts";
+
+const runs = process.env["VIGIL_TEST"] === "full" ? 50_000 : 2_000;
+
+const make = new Builder();
+const q = make.index("q");
+const kv = make.index("kv");
+const n = make.uniform("n", "i32");
+const int = (value: number): Node => make.constant("i32", value);
+const zero = int(0);
+
+const captures = (value = 0): CaptureValues => ({
+  uniforms: new Map([["n", value]]),
+  tensors: new Map([
+    ["bias", { type: "f32", shape: [2, 8], data: new Float32Array(16) }],
+    ["doc", { type: "i32", shape: [100], data: new Int32Array(100) }],
+  ]),
+});
+
+/** Positions q up to `most`, keys up to `mostKey`. */
+const upTo = (most: number, mostKey = 0): AxisRanges => ({
+  b: { lo: 0, hi: 0 },
+  h: { lo: 0, hi: 1 },
+  q: { lo: 0, hi: most },
+  kv: { lo: 0, hi: mostKey },
+});
+
+const isOne = (node: Node): Node => make.make("eq", node, int(1));
+
+const refusal = (root: Node, ranges: AxisRanges, values = captures()): string | null => {
+  try {
+    checkRanges(expressionOf("mask", root), values, ranges);
+    return null;
+  } catch (error) {
+    expect(error).toBeInstanceOf(RangeError);
+    return error instanceof Error ? error.message : "";
+  }
+};
+
+const big = 2 ** 31 - 1;
+
+/** Each: the greatest q that is legal; one more is refused. */
+const edges: readonly { readonly name: string; readonly node: Node; readonly last: number }[] = [
+  { name: "q * q", node: make.make("mul", q, q), last: 46_340 },
+  { name: "q * 3", node: make.make("mul", q, int(3)), last: 715_827_882 },
+  { name: "q + 2147483000", node: make.make("add", q, int(2_147_483_000)), last: 647 },
+  { name: "-2147483000 - q", node: make.make("sub", int(-2_147_483_000), q), last: 648 },
+  {
+    name: "-(-2147483640 - q)",
+    node: make.make("neg", make.make("sub", int(-2_147_483_640), q)),
+    last: 7,
+  },
+  {
+    name: "Math.abs(-2147483640 - q)",
+    node: make.make("abs", make.make("sub", int(-2_147_483_640), q)),
+    last: 7,
+  },
+  {
+    name: "Math.floor((-2147483640 - q) / -1)",
+    node: make.make("floorDiv", make.make("sub", int(-2_147_483_640), q), int(-1)),
+    last: 7,
+  },
+  {
+    name: "Math.trunc((-2147483640 - q) / -1)",
+    node: make.make("truncDiv", make.make("sub", int(-2_147_483_640), q), int(-1)),
+    last: 7,
+  },
+  {
+    name: "3 - q >>> 0",
+    node: make.make("ushr", make.make("sub", int(3), q), zero),
+    last: 3,
+  },
+  { name: "5 % (9 - q)", node: make.make("rem", int(5), make.make("sub", int(9), q)), last: 8 },
+  {
+    name: "Math.floor(5 / (9 - q))",
+    node: make.make("floorDiv", int(5), make.make("sub", int(9), q)),
+    last: 8,
+  },
+  {
+    name: "Math.trunc(5 / (9 - q))",
+    node: make.make("truncDiv", int(5), make.make("sub", int(9), q)),
+    last: 8,
+  },
+];
+
+describe("at the edge", () => {
+  test.each(edges)(
+    "$name is fine up to q = $last and refused from there",
+    ({ name, node, last }) => {
+      expect(showNode(node)).toBe(name);
+      expect(refusal(isOne(node), upTo(last))).toBeNull();
+      expect(refusal(isOne(node), upTo(last + 1))).toContain(`${name}: expected`);
+    },
+  );
+});
+
+test("bit operations and Math.imul may wrap around: that is what they mean", () => {
+  const wrapping = [
+    make.make("shl", q, int(20)),
+    make.make("imul", q, q),
+    make.make("bitNot", q),
+    make.make("bitXor", q, int(-1)),
+  ];
+  for (const node of wrapping) expect(refusal(isOne(node), upTo(big))).toBeNull();
+});
+
+test("the message shows the expression, how far it goes, where, and what to do", () => {
+  const node = make.make("le", make.make("mul", q, make.make("add", kv, n)), zero);
+  expect(refusal(node, upTo(100_000, 100_000), captures(7))).toBe(
+    "q * (kv + n): expected integers of 32 bits, got up to 10000700000 " +
+      "for q in 0..100000, kv in 0..100000, n = 7; " +
+      "shorten the lengths, or compute in floating point: x / 1 in place of an integer x",
+  );
+  expect(refusal(isOne(make.make("rem", q, n)), upTo(9), captures(0))).toBe(
+    "q % n: expected a divisor other than 0, got 0 for q in 0..9, n = 0; " +
+      "for example, divide by Math.max(1, n)",
+  );
+});
+
+describe("what a condition guards", () => {
+  const positive = make.make("lt", zero, n);
+  const divisible = make.make("eq", make.make("rem", q, n), zero);
+  const distance = make.make("sub", q, kv);
+  const squared = make.make("mul", distance, distance);
+  const near = make.make("and", make.make("le", distance, int(46_340)), make.make("le", kv, q));
+  const long = upTo(10 ** 6, 10 ** 6);
+
+  test("is not refused where the condition is false", () => {
+    expect(refusal(divisible, upTo(9), captures(0))).not.toBeNull();
+    expect(refusal(make.make("and", positive, divisible), upTo(9), captures(0))).toBeNull();
+    const unless = make.make("or", make.make("le", n, zero), divisible);
+    expect(refusal(unless, upTo(9), captures(0))).toBeNull();
+    const chosen = make.make("select", positive, make.make("rem", q, n), zero);
+    expect(refusal(isOne(chosen), upTo(9), captures(0))).toBeNull();
+  });
+
+  test("is looked at in the range that the condition leaves", () => {
+    const close = make.make("le", make.make("abs", distance), int(46_340));
+    expect(refusal(isOne(squared), long)).not.toBeNull();
+    expect(refusal(isOne(make.make("select", near, squared, zero)), long)).not.toBeNull();
+    const bounded = make.make(
+      "and",
+      make.make("le", distance, int(46_340)),
+      make.make("le", int(-46_340), distance),
+    );
+    expect(refusal(isOne(make.make("select", bounded, squared, zero)), long)).toBeNull();
+    expect(close.type).toBe("bool");
+  });
+
+  test.each([
+    [46_340, true],
+    [46_341, false],
+  ])("a guard of %i is tight enough: %s", (limit, legal) => {
+    const guarded = make.make(
+      "select",
+      make.make("le", q, int(limit)),
+      make.make("mul", q, q),
+      zero,
+    );
+    expect(refusal(isOne(guarded), long) === null).toBe(legal);
+    const otherwise = make.make(
+      "select",
+      make.make("lt", int(limit), q),
+      zero,
+      make.make("mul", q, q),
+    );
+    expect(refusal(isOne(otherwise), long) === null).toBe(legal);
+  });
+});
+
+test("an integer mask that passes means what JavaScript says, beyond 2^24 too", () => {
+  const range = fc
+    .tuple(fc.oneof(fc.nat(50), fc.nat(2 ** 26)), fc.nat(60))
+    .map(([lo, length]) => ({ lo, hi: lo + length }));
+  const ranges: fc.Arbitrary<AxisRanges> = fc.record({ b: range, h: range, q: range, kv: range });
+  const shares = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), {
+    minLength: 4,
+    maxLength: 4,
+  });
+  let accepted = 0;
+  const check = fc.property(
+    graphCases({ kind: "mask", types: ["i32"] }),
+    ranges,
+    fc.array(shares, { minLength: 6, maxLength: 6 }),
+    ({ expression, captures: values }, box, points) => {
+      if (refusal(expression.root, box, values) !== null) return;
+      accepted++;
+      const element = compileElement(expression.root, values);
+      const simplified = compileElement(simplify(expression.root), values);
+      const javaScript = asJavaScript(expression.root, values);
+      for (const [b = 0, h = 0, q_ = 0, kv_ = 0] of points) {
+        const at = (axis: keyof AxisRanges, share: number): number =>
+          Math.round(box[axis].lo + share * (box[axis].hi - box[axis].lo));
+        const place = [at("b", b), at("h", h), at("q", q_), at("kv", kv_)] as const;
+        const meant = javaScript(...place, 0);
+        expect(element(...place, 0)).toBe(meant);
+        expect(simplified(...place, 0)).toBe(meant);
+      }
+    },
+  );
+  fc.assert(check, { numRuns: runs });
+  // The rest is refused, mostly for products of large literals.
+  expect(accepted).toBeGreaterThan(runs / 3);
+});
+
+test("lists the loads whose index can leave the tensor", () => {
+  const doc = make.load("doc", "i32", [q]);
+  const root = make.make("and", isOne(doc), make.make("eq", make.load("doc", "i32", [kv]), zero));
+  const expression = expressionOf("mask", root);
+  expect(clampedLoads(expression, captures(), upTo(99, 99))).toEqual([]);
+  expect(clampedLoads(expression, captures(), upTo(100, 99))).toEqual(["doc[q]"]);
+  const bias = make.load("bias", "f32", [make.index("h"), make.make("sub", q, kv)]);
+  const score = expressionOf("score", make.make("add", make.score(), bias));
+  expect(clampedLoads(score, captures(), upTo(7, 0))).toEqual([]);
+  expect(clampedLoads(score, captures(), upTo(7, 1))).toEqual(["bias[h][q - kv]"]);
+});
