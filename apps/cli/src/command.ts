@@ -48,6 +48,12 @@ const common = {
   help: flag("print this help"),
 } satisfies Record<string, Option<boolean>>;
 
+/** As it would be typed again. */
+const commandLine = (name: string, argv: readonly string[]): string =>
+  ["vigil", name, ...argv]
+    .map((word) => (/^[\w./:=,@-]+$/.test(word) ? word : JSON.stringify(word)))
+    .join(" ");
+
 export function defineCommand<O extends Options>(definition: Definition<O>): Command {
   const options = { ...definition.options, ...common };
   const text = { ...definition, options };
@@ -62,7 +68,11 @@ export function defineCommand<O extends Options>(definition: Definition<O>): Com
       }
       const given = readArguments(argv, options, definition.positionals);
       const { json } = readArguments(argv, shared, definition.positionals).options;
-      const terminal = openTerminal(streams, { json, signal });
+      const terminal = openTerminal(streams, {
+        json,
+        signal,
+        command: commandLine(text.name, argv),
+      });
       try {
         return await definition.run(given, terminal);
       } finally {

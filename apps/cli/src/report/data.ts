@@ -1,4 +1,5 @@
 /** What the report shows: the figures of one demo run, as plain data. */
+import type { RowCheck } from "../measure/check-rows.ts";
 import type { Machine } from "../measure/machine.ts";
 
 export interface VariantResult {
@@ -8,25 +9,21 @@ export interface VariantResult {
   /** The user's function as it was compiled. */
   readonly text: string;
   readonly compileMs: number;
-  readonly verification: {
-    readonly passed: boolean;
-    readonly rows: number;
-    readonly ofRows: number;
-    readonly maxError: number;
-    readonly allowedError: number;
-  };
+  readonly verification: RowCheck;
   /** Fused, on one thread. */
   readonly ms: number;
   readonly gflops: number;
   /** Share of the 128 x 128 blocks of scores that were not computed, 0 to 1. */
   readonly skippedShare: number;
   readonly unfusedMs: number;
+  /** Whether the unfused computation had to interpret the score function. */
+  readonly unfusedInterpreted: boolean;
   readonly speedup: number;
   readonly stolenPct: number | null;
   readonly ir: string;
   readonly kernel: string;
-  /** The mask as an SVG document; null for a variant without a mask. */
-  readonly maskSvg: string | null;
+  /** The mask, or else the score function, as an SVG document; null for a variant without either. */
+  readonly pictureSvg: string | null;
 }
 
 export interface Document {

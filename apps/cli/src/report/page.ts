@@ -115,10 +115,10 @@ const charts = ({ variants }: DemoReport): Markup =>
 /** The XML prologue and the document type do not belong inside a page. */
 const inlineSvg = (svg: string): Markup => new Markup(svg.replace(/^<\?xml.*?\?>\s*/s, ""));
 
-const picture = ({ maskSvg }: VariantResult): Markup =>
-  maskSvg === null
-    ? html`<div class="picture none">no mask: every query attends to every key</div>`
-    : html`<div class="picture">${inlineSvg(maskSvg)}</div>`;
+const picture = ({ pictureSvg }: VariantResult): Markup =>
+  pictureSvg === null
+    ? html`<div class="picture none">no function: every query attends to every key</div>`
+    : html`<div class="picture">${inlineSvg(pictureSvg)}</div>`;
 
 const folded = (title: string, text: string): Markup =>
   text === ""

@@ -10,16 +10,24 @@ const variant = (name: string, more: Partial<VariantResult> = {}): VariantResult
   source: "somebody (2024)",
   text: "maskMod(({ q, kv }) => q >= kv && q < 9)",
   compileMs: 4,
-  verification: { passed: true, rows: 64, ofRows: 2048, maxError: 1e-7, allowedError: 1e-6 },
+  verification: {
+    passed: true,
+    rows: 64,
+    ofRows: 2048,
+    maxError: 1e-7,
+    allowedError: 1e-6,
+    problem: null,
+  },
   ms: 25,
   gflops: 40,
   skippedShare: 0.44,
   unfusedMs: 100,
+  unfusedInterpreted: false,
   speedup: 4,
   stolenPct: 0.5,
   ir: "mask\n%0: i32 = index q",
   kernel: "(module (func $run))",
-  maskSvg: '<svg xmlns="http://www.w3.org/2000/svg"><title>mask</title></svg>',
+  pictureSvg: '<svg xmlns="http://www.w3.org/2000/svg"><title>mask</title></svg>',
   ...more,
 });
 
@@ -57,7 +65,7 @@ test("ticks are round numbers from zero and cover the range", () => {
 });
 
 test("holds every variant's figures, function, IR, kernel and picture, and where they come from", () => {
-  const text = renderReport(report([variant("causal"), variant("noop", { maskSvg: null })]));
+  const text = renderReport(report([variant("causal"), variant("noop", { pictureSvg: null })]));
   for (const piece of [
     'id="causal"',
     'id="noop"',
@@ -65,7 +73,7 @@ test("holds every variant's figures, function, IR, kernel and picture, and where
     "%0: i32 = index q",
     "(module (func $run))",
     "<title>mask</title>",
-    "no mask",
+    "no function",
     "4.00x",
     "44.0 %",
     "vigil demo",
@@ -79,7 +87,14 @@ test("holds every variant's figures, function, IR, kernel and picture, and where
 });
 
 test("a failed verification is not dressed up", () => {
-  const verification = { passed: false, rows: 64, ofRows: 2048, maxError: 0.5, allowedError: 1e-6 };
+  const verification = {
+    passed: false,
+    rows: 64,
+    ofRows: 2048,
+    maxError: 0.5,
+    allowedError: 1e-6,
+    problem: "out",
+  };
   const text = renderReport(report([variant("causal"), variant("bad", { verification })]));
   expect(text).toContain("FAILED");
   expect(text).toContain("1 of 2");

@@ -23,7 +23,7 @@ function capture(options: {
       stderr: { write: (text: string) => (written.err += text), isTTY },
       env,
     },
-    { json, signal: new AbortController().signal },
+    { json, command: "vigil", signal: new AbortController().signal },
   );
   return { terminal, out: () => written.out, err: () => written.err };
 }

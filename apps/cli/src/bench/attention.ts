@@ -1,0 +1,289 @@
+/** `vigil bench attention`: kernels beside the machine's own multiply-add peak, in turns in one run. */
+import { compile, openDevice } from "@vigil/attention";
+import type { CompiledAttention, Device } from "@vigil/attention";
+import { alibi, alibiSlopes, causal, slidingWindow, softCap } from "@vigil/attention";
+import type { Inputs, Mods, Shape } from "@vigil/attention/testing";
+import { completeShape, shapeText } from "../input/shape.ts";
+import { randomInputs } from "../input/tensors.ts";
+import { checkRows } from "../measure/check-rows.ts";
+import { interleave } from "../measure/interleave.ts";
+import type { Contestant, Timing } from "../measure/interleave.ts";
+import { PeakLoop } from "../measure/peak.ts";
+import { median, rounded } from "../measure/statistics.ts";
+import { gflops, workOf } from "../measure/work.ts";
+import type { Work } from "../measure/work.ts";
+import { formatFigure, formatMs, formatPercent, formatRatio } from "../terminal/format.ts";
+import type { Column } from "../terminal/table.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+import { printRows, stolenText, wanted } from "./bench.ts";
+import type { Bench, BenchOptions, BenchResult } from "./bench.ts";
+
+const HEADS = 8;
+const lengths = [1024, 4096] as const;
+const headSizes = [64, 128] as const;
+
+const variants: Readonly<Record<string, Mods>> = {
+  noop: {},
+  causal: { mask: causal },
+  alibi: { score: alibi(alibiSlopes(HEADS)), mask: causal },
+  "sliding-window": { mask: slidingWindow(256) },
+  "soft-cap": { score: softCap(30) },
+};
+
+/** What the two-thread rows measure: the longest rows, where starting and ending a launch weigh least. */
+const threaded = { names: ["noop", "causal"], M: 4096, D: 64, rounds: 31 } as const;
+
+/** Time that the rounds of one shape may take, and their least and most. */
+const ROUNDS = { budgetMs: 15_000, least: 5, most: 31 } as const;
+
+/** One sample of the peak loop is as long as the longest kernel beside it, up to this. */
+const MAX_PEAK_MS = 300;
+
+interface Candidate {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly kernel: CompiledAttention;
+  readonly inputs: Inputs;
+  readonly work: Work;
+}
+
+interface AttentionRow {
+  readonly variant: string;
+  readonly shape: Shape;
+  readonly dtype: "f32";
+  readonly threads: number;
+  readonly ms: number;
+  readonly medianMs: number;
+  readonly gflops: number;
+  readonly gflopsUnmasked: number;
+  readonly peakGflops: number | null;
+  readonly fractionOfPeak: number | null;
+  readonly fractionOfPeakMedian: number | null;
+  readonly skippedShare: number;
+  readonly rounds: number;
+  readonly stolenPct: number | null;
+  readonly peakStolenPct: number | null;
+  /** Rows of two threads only: one thread's time over two threads', and the same of processor time. */
+  readonly speedup: number | null;
+  readonly cpuRatio: number | null;
+}
+
+const runOnce = ({ kernel, inputs }: Candidate, signal: AbortSignal) =>
+  kernel.run(inputs.query, inputs.key, inputs.value, { signal });
+
+/** Compiles and checks a candidate; null, and the reason on the terminal, where its result is wrong. */
+async function candidate(
+  name: string,
+  shape: Shape,
+  inputs: Inputs,
+  { device, terminal }: { readonly device: Device; readonly terminal: Terminal },
+): Promise<Candidate | null> {
+  const mods = variants[name] ?? {};
+  const kernel = await compile({ ...mods, D: shape.D, Dv: shape.Dv, device });
+  const { signal } = terminal;
+  const result = await kernel.run(inputs.query, inputs.key, inputs.value, {
+    signal,
+    returnLse: true,
+  });
+  const { passed, problem } = checkRows(inputs, mods, result, { products: 2 ** 25 });
+  if (passed) return { name, shape, kernel, inputs, work: workOf(mods, shape) };
+  terminal.print(`${name} ${shapeText(shape)}: WRONG, not timed: ${problem}`);
+  return null;
+}
+
+async function roundsFor(
+  candidates: readonly Candidate[],
+  { rounds }: BenchOptions,
+  signal: AbortSignal,
+): Promise<{ readonly rounds: number; readonly longestMs: number }> {
+  let [sum, longestMs] = [0, 0];
+  for (const each of candidates) {
+    const start = performance.now();
+    await runOnce(each, signal);
+    const ms = performance.now() - start;
+    sum += ms;
+    longestMs = Math.max(longestMs, ms);
+  }
+  const peak = Math.min(longestMs, MAX_PEAK_MS);
+  const fitting = Math.floor(ROUNDS.budgetMs / (sum + peak));
+  return { longestMs, rounds: rounds ?? Math.min(ROUNDS.most, Math.max(ROUNDS.least, fitting)) };
+}
+
+const roundedOrNull = (value: number | null): number | null =>
+  value === null ? null : rounded(value);
+
+interface Peak {
+  readonly flops: number;
+  readonly timing: Timing;
+}
+
+function rowOf(
+  { name, shape, work }: Candidate,
+  timing: Timing,
+  peak: Peak | null,
+  threads: number,
+): AttentionRow {
+  const reached = gflops(work.flops, timing.minMs);
+  const peakGflops = peak === null ? null : gflops(peak.flops, peak.timing.minMs);
+  const medianPeak = peak === null ? null : gflops(peak.flops, peak.timing.medianMs);
+  return {
+    variant: name,
+    shape,
+    dtype: "f32",
+    threads,
+    ms: rounded(timing.minMs),
+    medianMs: rounded(timing.medianMs),
+    gflops: rounded(reached),
+    gflopsUnmasked: rounded(gflops(work.unmaskedFlops, timing.minMs)),
+    peakGflops: roundedOrNull(peakGflops),
+    fractionOfPeak: peakGflops === null ? null : rounded(reached / peakGflops, 3),
+    fractionOfPeakMedian:
+      medianPeak === null ? null : rounded(gflops(work.flops, timing.medianMs) / medianPeak, 3),
+    skippedShare: rounded(work.skippedShare),
+    rounds: timing.rounds.length,
+    stolenPct: roundedOrNull(timing.stolenPct),
+    peakStolenPct: roundedOrNull(peak?.timing.stolenPct ?? null),
+    speedup: null,
+    cpuRatio: null,
+  };
+}
+
+/** Every variant of one shape and the peak loop, in turns. */
+async function benchShape(
+  shape: Shape,
+  names: readonly string[],
+  context: { readonly device: Device; readonly options: BenchOptions; readonly terminal: Terminal },
+): Promise<{ readonly rows: readonly AttentionRow[]; readonly correct: boolean }> {
+  const { options, terminal } = context;
+  const { signal } = terminal;
+  terminal.progress(`${shapeText(shape)}: compiling and checking`);
+  const inputs = randomInputs(shape, "f32");
+  const made = [];
+  for (const name of names) made.push(await candidate(name, shape, inputs, context));
+  const candidates = made.filter((each) => each !== null);
+  const { rounds, longestMs } = await roundsFor(candidates, options, signal);
+  const peak = await PeakLoop.create(Math.min(longestMs, MAX_PEAK_MS));
+  const contestants: readonly Contestant[] = [
+    { name: "peak", run: () => peak.run() },
+    ...candidates.map((each) => ({ name: each.name, run: () => runOnce(each, signal) })),
+  ];
+  const onRound = (round: number): void =>
+    terminal.tick(`${shapeText(shape)}: round ${round + 1} of ${rounds + 1}`);
+  const [peakTiming, ...timings] = await interleave(contestants, { rounds, signal, onRound });
+  const yardstick = peakTiming === undefined ? null : { flops: peak.flops, timing: peakTiming };
+  const rows = candidates.flatMap((each, at) => {
+    const timing = timings[at];
+    return timing === undefined ? [] : [rowOf(each, timing, yardstick, 1)];
+  });
+  return { rows, correct: candidates.length === made.length };
+}
+
+/** One thread and two, in turns: the speed-up of each round, and the processor time that sharing costs. */
+async function benchThreads(
+  name: string,
+  devices: readonly [one: Device, two: Device],
+  { options, terminal }: { readonly options: BenchOptions; readonly terminal: Terminal },
+): Promise<AttentionRow | null> {
+  const { signal } = terminal;
+  const shape = completeShape({}, { B: 1, Hq: HEADS, M: threaded.M, D: threaded.D });
+  const inputs = randomInputs(shape, "f32");
+  terminal.progress(`${name} ${shapeText(shape)}: one thread and two`);
+  const one = await candidate(name, shape, inputs, { device: devices[0], terminal });
+  const two = await candidate(name, shape, inputs, { device: devices[1], terminal });
+  if (one === null || two === null) return null;
+  const contestants = [one, two].map((each) => ({ name, run: () => runOnce(each, signal) }));
+  const rounds = options.rounds ?? threaded.rounds;
+  const onRound = (round: number): void =>
+    terminal.tick(`${name}, two threads: round ${round + 1} of ${rounds + 1}`);
+  const [alone, shared] = await interleave(contestants, { rounds, signal, onRound });
+  if (alone === undefined || shared === undefined) return null;
+  const speedups = alone.rounds.map((ms, round) => ms / (shared.rounds[round] ?? NaN));
+  const sum = (values: readonly number[]): number =>
+    values.reduce((total, value) => total + value, 0);
+  return {
+    ...rowOf(two, shared, null, 2),
+    speedup: rounded(median(speedups), 3),
+    cpuRatio: rounded(sum(alone.cpuRounds) / sum(shared.cpuRounds), 3),
+  };
+}
+
+const columns: readonly Column<AttentionRow>[] = [
+  { title: "variant", cell: (row) => row.variant },
+  { title: "shape", cell: (row) => shapeText(row.shape) },
+  { title: "threads", align: "right", cell: (row) => String(row.threads) },
+  { title: "time", align: "right", cell: (row) => formatMs(row.ms) },
+  { title: "median", align: "right", cell: (row) => formatMs(row.medianMs) },
+  { title: "GFLOP/s", align: "right", cell: (row) => formatFigure(row.gflops) },
+  { title: "per unmasked", align: "right", cell: (row) => formatFigure(row.gflopsUnmasked) },
+  {
+    title: "peak",
+    align: "right",
+    cell: (row) => (row.peakGflops === null ? "" : formatFigure(row.peakGflops)),
+  },
+  {
+    title: "of peak",
+    align: "right",
+    cell: (row) => (row.fractionOfPeak === null ? "" : formatPercent(row.fractionOfPeak)),
+  },
+  {
+    title: "of peak, medians",
+    align: "right",
+    cell: (row) =>
+      row.fractionOfPeakMedian === null ? "" : formatPercent(row.fractionOfPeakMedian),
+  },
+  {
+    title: "speed-up",
+    align: "right",
+    cell: (row) => (row.speedup === null ? "" : formatRatio(row.speedup)),
+  },
+  {
+    title: "CPU 1/2",
+    align: "right",
+    cell: (row) => (row.cpuRatio === null ? "" : row.cpuRatio.toFixed(2)),
+  },
+  { title: "rounds", align: "right", cell: (row) => String(row.rounds) },
+  { title: "stolen", align: "right", cell: (row) => stolenText(row.stolenPct) },
+];
+
+const labelOf = (name: string, shape: Shape, threads: number): string =>
+  `${name} ${shapeText(shape)} threads${threads}`;
+
+async function run(options: BenchOptions, terminal: Terminal): Promise<BenchResult> {
+  const { device: name, revectorize } = options;
+  const more = revectorize ? { revectorize } : {};
+  await using one = await openDevice(name, { threads: 1, ...more });
+  const rows: AttentionRow[] = [];
+  let correct = true;
+  for (const M of lengths) {
+    for (const D of headSizes) {
+      const shape = completeShape({}, { B: 1, Hq: HEADS, M, D });
+      const names = Object.keys(variants).filter((each) =>
+        wanted(options, labelOf(each, shape, 1)),
+      );
+      if (names.length === 0) continue;
+      const result = await benchShape(shape, names, { device: one, options, terminal });
+      rows.push(...result.rows);
+      correct &&= result.correct;
+    }
+  }
+  const shape = completeShape({}, { B: 1, Hq: HEADS, M: threaded.M, D: threaded.D });
+  const names = threaded.names.filter((each) => wanted(options, labelOf(each, shape, 2)));
+  if (names.length > 0) {
+    await using two = await openDevice(name, { threads: 2, ...more });
+    for (const each of names) {
+      const row = await benchThreads(each, [one, two], { options, terminal });
+      if (row === null) correct = false;
+      else rows.push(row);
+    }
+  }
+  printRows(terminal, `attention on ${one.name}`, columns, rows);
+  terminal.print(
+    "time: least of the rounds; peak: the multiply-add loop in the same rounds, its best; FLOPs: 4 * D per pair in unskipped 128 x 128 blocks",
+  );
+  return { rows, more: { device: one.name }, correct };
+}
+
+export const attentionBench: Bench = {
+  summary: "kernels beside the machine's multiply-add peak; one thread beside two",
+  run,
+};

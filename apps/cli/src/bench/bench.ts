@@ -1,0 +1,49 @@
+/** What the four benchmarks have in common: what they are given, and what they give back. */
+import type { DeviceName } from "@vigil/attention";
+import type { Column } from "../terminal/table.ts";
+import { formatTable } from "../terminal/table.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+
+export interface BenchOptions {
+  readonly device: DeviceName;
+  readonly revectorize: boolean;
+  /** Null: what suits each row. */
+  readonly rounds: number | null;
+  /** Only rows whose label contains this. */
+  readonly only: string | null;
+  readonly mayInstall: boolean;
+}
+
+/** A row of a result: figures and what they are of, as plain data. */
+export type Row = object;
+
+export interface BenchResult {
+  readonly rows: readonly Row[];
+  /** Fields of the result beside the rows. */
+  readonly more?: Row;
+  /** False where a result was wrong: such a row has no figures. */
+  readonly correct: boolean;
+}
+
+export interface Bench {
+  readonly summary: string;
+  run(options: BenchOptions, terminal: Terminal): Promise<BenchResult>;
+}
+
+/** Whether a row is asked for. */
+export const wanted = ({ only }: BenchOptions, label: string): boolean =>
+  only === null || label.includes(only);
+
+/** Prints rows as a table under a title. */
+export function printRows<R>(
+  terminal: Terminal,
+  title: string,
+  columns: readonly Column<R>[],
+  rows: readonly R[],
+): void {
+  if (rows.length === 0) return;
+  terminal.print(`\n${terminal.style("bold", title)}\n${formatTable(columns, rows)}`);
+}
+
+export const stolenText = (stolenPct: number | null): string =>
+  stolenPct === null ? "unknown" : `${stolenPct.toFixed(1)} %`;

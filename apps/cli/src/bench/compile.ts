@@ -1,0 +1,166 @@
+/** `vigil bench compile`: from the text of a function to a kernel that has run, and what does not compile again. */
+import { compile, maskMod, openDevice, scoreMod, Tensor } from "@vigil/attention";
+import type { Device, MaskMod, ScoreMod } from "@vigil/attention";
+import { setImmediate } from "node:timers/promises";
+import { median, minimum, rounded } from "../measure/statistics.ts";
+import { StolenMeter } from "../measure/stolen.ts";
+import { formatMs } from "../terminal/format.ts";
+import type { Column } from "../terminal/table.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+import { printRows, stolenText, wanted } from "./bench.ts";
+import type { Bench, BenchOptions, BenchResult } from "./bench.ts";
+
+const ROUNDS = 31;
+const D = 64;
+const LENGTHS = [64, 96] as const;
+
+interface Variant {
+  readonly score?: ScoreMod;
+  readonly mask?: MaskMod;
+}
+
+/** From text to a function, as `import` does it; the compiler reads the text back. */
+// oxlint-disable-next-line no-eval -- new text is what is measured
+const evaluated = (text: string): never => (0, eval)(`(${text})`) as never;
+
+/** Each makes a variant of new text (`n` is a literal in it, so that it is a kernel of its own) with a captured number. */
+const variants: Readonly<Record<string, (n: number, captured: number) => Variant>> = {
+  causal: (n, captured) => ({
+    mask: maskMod(
+      { shift: captured },
+      evaluated(`({ shift }) => ({ q, kv }) => q + shift + ${n} >= kv`),
+    ),
+  }),
+  "sliding-window": (n, captured) => ({
+    mask: maskMod(
+      { width: captured },
+      evaluated(`({ width }) => ({ q, kv }) => q >= kv && q - kv < width + ${n}`),
+    ),
+  }),
+  alibi: (n, captured) => ({
+    score: scoreMod(
+      { slopes: new Float32Array([0.5]), factor: captured },
+      evaluated(
+        `({ slopes, factor }) => (score, { h, q, kv }) => score + factor * slopes[h] * (kv - q) / ${n + 1}`,
+      ),
+    ),
+    mask: maskMod(evaluated(`({ q, kv }) => q + ${n} >= kv`)),
+  }),
+  "soft-cap": (n, captured) => ({
+    score: scoreMod(
+      { cap: captured },
+      evaluated(`({ cap }) => (score) => cap * Math.tanh(score / (cap + ${n}))`),
+    ),
+  }),
+  document: (n, captured) => ({
+    mask: maskMod(
+      { ids: new Int32Array(128), shift: captured },
+      evaluated(`({ ids, shift }) => ({ q, kv }) => ids[q] === ids[kv] && q + shift + ${n} >= kv`),
+    ),
+  }),
+};
+
+const ones = (length: number): Tensor =>
+  new Tensor(new Float32Array(length * D).fill(1), [1, 1, length, D]);
+
+async function runVariant(variant: Variant, device: Device, length: number): Promise<void> {
+  const tensor = ones(length);
+  const kernel = await compile({ ...variant, D, device });
+  const out = await kernel.run(tensor, tensor, tensor);
+  // The average of ones is one: a kernel that is not right has not been compiled.
+  if (!out.data.every((element) => Math.abs(element - 1) < 1e-5))
+    throw new Error("internal: a wrong result");
+}
+
+interface CompileRow {
+  readonly variant: string;
+  readonly target: string;
+  readonly medianMs: number;
+  readonly minMs: number;
+  /** The very first, when the compiler itself had not been compiled yet. */
+  readonly firstMs: number;
+  /** Kernels compiled for a second length and for a new captured number. */
+  readonly recompilations: number;
+  readonly rounds: number;
+  readonly stolenPct: number | null;
+}
+
+interface Counted {
+  readonly times: readonly number[];
+  readonly recompilations: number;
+  readonly stolenPct: number | null;
+}
+
+async function measure(
+  make: (n: number, captured: number) => Variant,
+  device: Device,
+  rounds: number,
+  signal: AbortSignal,
+): Promise<Counted> {
+  const stolen = new StolenMeter();
+  const times: number[] = [];
+  for (let n = 0; n <= rounds; n++) {
+    await setImmediate();
+    signal.throwIfAborted();
+    stolen.start();
+    const start = performance.now();
+    await runVariant(make(n, 8), device, LENGTHS[0]);
+    times.push(performance.now() - start);
+    stolen.stop();
+  }
+  const before = device.compilations;
+  await runVariant(make(0, 8), device, LENGTHS[1]);
+  await runVariant(make(0, 9), device, LENGTHS[0]);
+  return { times, recompilations: device.compilations - before, stolenPct: stolen.percent };
+}
+
+function rowOf(
+  variant: string,
+  device: Device,
+  { times, recompilations, stolenPct }: Counted,
+): CompileRow {
+  const [first = NaN, ...later] = times;
+  return {
+    variant,
+    target: device.target,
+    medianMs: rounded(median(later)),
+    minMs: rounded(minimum(later)),
+    firstMs: rounded(first),
+    recompilations,
+    rounds: later.length,
+    stolenPct: stolenPct === null ? null : rounded(stolenPct),
+  };
+}
+
+const columns: readonly Column<CompileRow>[] = [
+  { title: "variant", cell: (row) => row.variant },
+  { title: "target", cell: (row) => row.target },
+  { title: "median", align: "right", cell: (row) => formatMs(row.medianMs) },
+  { title: "least", align: "right", cell: (row) => formatMs(row.minMs) },
+  { title: "first", align: "right", cell: (row) => formatMs(row.firstMs) },
+  { title: "recompilations", align: "right", cell: (row) => String(row.recompilations) },
+  { title: "rounds", align: "right", cell: (row) => String(row.rounds) },
+  { title: "stolen", align: "right", cell: (row) => stolenText(row.stolenPct) },
+];
+
+async function run(options: BenchOptions, terminal: Terminal): Promise<BenchResult> {
+  const rows: CompileRow[] = [];
+  for (const [name, make] of Object.entries(variants)) {
+    if (!wanted(options, name)) continue;
+    terminal.progress(`compiling ${name}`);
+    await using device = await openDevice(options.device);
+    rows.push(
+      rowOf(name, device, await measure(make, device, options.rounds ?? ROUNDS, terminal.signal)),
+    );
+  }
+  printRows(terminal, "from the text of a function to a result", columns, rows);
+  terminal.print(
+    "each round is new text; recompilations: kernels compiled for a second length and a new captured number",
+  );
+  return { rows, correct: true };
+}
+
+export const compileBench: Bench = {
+  summary: "from the text of a function to a kernel that has run; recompilations",
+  run,
+};

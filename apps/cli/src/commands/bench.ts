@@ -1,0 +1,90 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { attentionBench } from "../bench/attention.ts";
+import type { Bench } from "../bench/bench.ts";
+import { compileBench } from "../bench/compile.ts";
+import { maskBench } from "../bench/mask.ts";
+import { peersBench } from "../bench/peers.ts";
+import { closest } from "../closest.ts";
+import { defineCommand, exitCodes } from "../command.ts";
+import type { Command } from "../command.ts";
+import { describeMachine, machineLine, repositoryRoot } from "../measure/machine.ts";
+import { choice, flag, integer, text } from "../options.ts";
+import { UsageError } from "../usage-error.ts";
+
+const benches: Readonly<Record<string, Bench>> = {
+  attention: attentionBench,
+  mask: maskBench,
+  compile: compileBench,
+  peers: peersBench,
+};
+
+const names = Object.keys(benches);
+
+function findBench(name: string): Bench {
+  const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;
+  if (bench !== undefined) return bench;
+  const near = closest(name, names);
+  throw new UsageError({
+    name: "<what>",
+    expected: `one of ${names.join(", ")}`,
+    got: JSON.stringify(name),
+    remedy: near === null ? "choose one of them" : `did you mean ${near}`,
+  });
+}
+
+/** `bench/results/<date>-<name>.json` in the repository; figures belong beside the code that they measured. */
+async function save(name: string, result: object): Promise<string> {
+  const folder = join(repositoryRoot, "bench", "results");
+  await mkdir(folder, { recursive: true });
+  const path = join(folder, `${new Date().toISOString().slice(0, 10)}-${name}.json`);
+  await writeFile(path, `${JSON.stringify(result, null, 2)}\n`);
+  return relative(process.cwd(), path);
+}
+
+export const bench: Command = defineCommand({
+  name: "bench",
+  summary: "measure attention, mask, compile or peers",
+  description: [
+    "Measures one of these, each result checked before it is timed, everything that is compared taking turns in one run:",
+    ...Object.entries(benches).map(([name, { summary }]) => `  ${name}: ${summary}`),
+    "Stolen time is the share of processor time that the host gave to others meanwhile: above 2 %, measure again.",
+  ],
+  positionals: [{ name: "what", help: `one of ${names.join(", ")}`, required: true }],
+  options: {
+    device: choice("where to run", ["auto", "wasm"], "wasm"),
+    revectorize: flag("let V8 use 256-bit operations (experimental in V8)"),
+    rounds: integer(
+      "how often each is timed; by default what suits it",
+      { min: 1, max: 10_000 },
+      null,
+    ),
+    only: text("only rows whose variant, shape and threads contain this", "text", null),
+    save: flag("keep the result in bench/results/<date>-<what>.json"),
+    "no-install": flag("peers: do not install them"),
+  },
+  examples: [
+    "vigil bench attention --device wasm --json",
+    'vigil bench attention --only "causal B1 Hq8 Hkv8 M1024"',
+    "vigil bench peers --save",
+  ],
+  async run({ options: given, positionals: [what = ""] }, terminal) {
+    const machine = describeMachine();
+    terminal.progress(machineLine(machine));
+    const { rows, more, correct } = await findBench(what).run(
+      {
+        device: given.device,
+        revectorize: given.revectorize,
+        rounds: given.rounds,
+        only: given.only,
+        mayInstall: !given["no-install"],
+      },
+      terminal,
+    );
+    const date = new Date().toISOString();
+    const result = { machine, command: terminal.command, date, ...more, rows };
+    if (given.save) terminal.print(`saved ${await save(what, result)}`);
+    terminal.result(result);
+    return correct ? exitCodes.ok : exitCodes.failed;
+  },
+});

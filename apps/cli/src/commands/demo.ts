@@ -1,0 +1,173 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, relative, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { document, openDevice, packedCausal } from "@vigil/attention";
+import { gallery } from "@vigil/attention/testing";
+import type { GalleryEntry } from "@vigil/attention/testing";
+import { defineCommand, exitCodes } from "../command.ts";
+import type { Command } from "../command.ts";
+import { packCorpus } from "../demo/corpus.ts";
+import type { Corpus } from "../demo/corpus.ts";
+import { embedBytes } from "../demo/embed.ts";
+import { measureVariant } from "../demo/measure-variant.ts";
+import { completeShape, shapeText } from "../input/shape.ts";
+import { describeMachine, machineLine, repositoryRoot } from "../measure/machine.ts";
+import { rounded } from "../measure/statistics.ts";
+import { integer, text } from "../options.ts";
+import type { DemoReport, VariantResult } from "../report/data.ts";
+import { renderReport } from "../report/page.ts";
+import {
+  formatCount,
+  formatError,
+  formatFigure,
+  formatMs,
+  formatPercent,
+  formatRatio,
+} from "../terminal/format.ts";
+import { formatTable } from "../terminal/table.ts";
+import type { Column } from "../terminal/table.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+import { UsageError } from "../usage-error.ts";
+
+const DEFAULT_TOKENS = 1024;
+const HEADS = { Hq: 8, Hkv: 2, D: 64 } as const;
+
+const unfused =
+  "Unfused means: all scores written to memory by a WebAssembly SIMD matrix product, the score function called on " +
+  "each as JavaScript, a SIMD softmax, a SIMD product with the values; the mask is evaluated beforehand, off the clock.";
+
+/** Variants that take documents get those of the corpus; the rest are the gallery's examples. */
+const onCorpus = ({ ids }: Corpus): readonly GalleryEntry[] => {
+  const makers: Readonly<Record<string, GalleryEntry["make"]>> = {
+    document: () => ({ mask: document(ids) }),
+    "packed-causal": () => ({ mask: packedCausal(ids) }),
+  };
+  return gallery.map((entry) => {
+    const make = makers[entry.name];
+    return make === undefined ? entry : { ...entry, make };
+  });
+};
+
+function columnsFor(terminal: Terminal): readonly Column<VariantResult>[] {
+  const verdict = ({ verification }: VariantResult): string =>
+    verification.passed ? "passed" : terminal.style("red", "FAILED");
+  return [
+    { title: "variant", cell: (row) => row.name },
+    { title: "compile", align: "right", cell: (row) => formatMs(row.compileMs) },
+    { title: "float64", cell: verdict },
+    { title: "error", align: "right", cell: (row) => formatError(row.verification.maxError) },
+    { title: "skipped", align: "right", cell: (row) => formatPercent(row.skippedShare) },
+    { title: "fused", align: "right", cell: (row) => formatMs(row.ms) },
+    { title: "GFLOP/s", align: "right", cell: (row) => formatFigure(row.gflops) },
+    { title: "unfused", align: "right", cell: (row) => formatMs(row.unfusedMs) },
+    { title: "speed-up", align: "right", cell: (row) => formatRatio(row.speedup) },
+  ];
+}
+
+async function writeReport(path: string, report: DemoReport): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, renderReport(report));
+  } catch (cause) {
+    const got = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(
+      { name: "--out", expected: "a file that can be written", got, remedy: "pass another path" },
+      { cause },
+    );
+  }
+}
+
+/** The figures of a row, without texts and pictures. */
+const figures = (row: VariantResult): object => ({
+  variant: row.name,
+  compileMs: rounded(row.compileMs),
+  verification: row.verification,
+  ms: rounded(row.ms),
+  gflops: rounded(row.gflops),
+  skippedShare: rounded(row.skippedShare),
+  unfusedMs: rounded(row.unfusedMs),
+  unfusedInterpreted: row.unfusedInterpreted,
+  speedup: rounded(row.speedup, 3),
+  stolenPct: row.stolenPct === null ? null : rounded(row.stolenPct),
+});
+
+export const demo: Command = defineCommand({
+  name: "demo",
+  summary: "run the whole gallery on this repository's files, and write a report",
+  description: [
+    "Packs files of the repository as documents into one sequence of bytes, embeds them with fixed seeded projections, and runs every variant of the gallery on it: compiled, verified against float64, timed on one thread, beside the unfused computation.",
+    "Prints a table and writes a self-contained HTML report with mask pictures, charts, IR and kernels. Takes about a minute.",
+  ],
+  positionals: [],
+  options: {
+    tokens: integer("length of the sequence", { min: 256, max: 8192 }, DEFAULT_TOKENS),
+    out: text("where the report goes", "file", "out/report.html"),
+    only: text("only variants whose name contains this", "text", null),
+  },
+  examples: ["vigil demo", "vigil demo --tokens 2048 --only window"],
+  async run({ options: given }, terminal) {
+    const began = performance.now();
+    const machine = describeMachine();
+    terminal.print(
+      `Vigil: attention variants written as TypeScript functions, each one fused kernel`,
+    );
+    terminal.print(terminal.style("dim", machineLine(machine)));
+    const shape = completeShape(HEADS, { B: 1, M: given.tokens, ...HEADS });
+    const corpus = await packCorpus(given.tokens);
+    terminal.print(
+      `${formatCount(given.tokens)} bytes of ${corpus.documents.length} files packed into one sequence; ${shapeText(shape)}\n`,
+    );
+    const inputs = embedBytes(corpus.bytes, shape);
+    await using device = await openDevice("wasm", { threads: 1 });
+    const entries = onCorpus(corpus).filter(({ name }) => name.includes(given.only ?? ""));
+    if (entries.length === 0) {
+      const remedy = `one of ${gallery.map(({ name }) => name).join(", ")}`;
+      throw new UsageError({
+        name: "--only",
+        expected: "a part of a variant's name",
+        got: JSON.stringify(given.only),
+        remedy,
+      });
+    }
+    const variants: VariantResult[] = [];
+    for (const entry of entries) {
+      terminal.progress(`${variants.length + 1} of ${entries.length}: ${entry.name}`);
+      variants.push(
+        await measureVariant(entry, { device, inputs, shape, signal: terminal.signal }),
+      );
+    }
+    const report: DemoReport = {
+      machine,
+      command: terminal.command,
+      date: new Date().toISOString(),
+      seconds: (performance.now() - began) / 1000,
+      device: device.name,
+      shape,
+      documents: corpus.documents,
+      unfused,
+      variants,
+    };
+    const path = resolve(repositoryRoot, given.out);
+    await writeReport(path, report);
+    const failed = variants.filter(({ verification }) => !verification.passed);
+    terminal.print(formatTable(columnsFor(terminal), variants));
+    for (const { name, verification } of failed)
+      terminal.print(`FAILED ${name}: ${verification.problem}`);
+    terminal.print(
+      `\nEach on one thread, checked against float64 on ${formatCount(variants[0]?.verification.rows ?? 0)} of ${formatCount(variants[0]?.verification.ofRows ?? 0)} rows. ${unfused}`,
+    );
+    terminal.print(
+      `${variants.length - failed.length} of ${variants.length} variants verified in ${formatMs(report.seconds * 1000)}; report: ${relative(process.cwd(), path)} (${pathToFileURL(path).href})`,
+    );
+    terminal.result({
+      machine,
+      command: report.command,
+      device: report.device,
+      shape,
+      seconds: rounded(report.seconds),
+      report: relative(process.cwd(), path),
+      rows: variants.map(figures),
+    });
+    return failed.length === 0 ? exitCodes.ok : exitCodes.failed;
+  },
+});

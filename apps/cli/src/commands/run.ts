@@ -1,0 +1,162 @@
+import { compile } from "@vigil/attention";
+import type { CompiledAttention, Device } from "@vigil/attention";
+import type { Inputs, Mods, Shape } from "@vigil/attention/testing";
+import { defineCommand, exitCodes } from "../command.ts";
+import type { Command } from "../command.ts";
+import { deviceOptions, openChosen } from "../device-options.ts";
+import { completeShape, shapeOption, shapeText } from "../input/shape.ts";
+import type { PartialShape } from "../input/shape.ts";
+import { randomInputs, readInputs } from "../input/tensors.ts";
+import { findVariant } from "../input/variant.ts";
+import { checkLine, checkRows } from "../measure/check-rows.ts";
+import { interleave } from "../measure/interleave.ts";
+import { describeMachine, machineLine } from "../measure/machine.ts";
+import { rounded } from "../measure/statistics.ts";
+import { gflops, workOf } from "../measure/work.ts";
+import { choice, integer, text } from "../options.ts";
+import { formatFigure, formatMs, formatPercent } from "../terminal/format.ts";
+import { UsageError } from "../usage-error.ts";
+
+const DEFAULT_SHAPE = { B: 1, Hq: 8, M: 1024, D: 64 };
+
+const options = {
+  input: text("q, k and v from a safetensors file; else seeded random numbers", "file", null),
+  layout: choice(
+    "axes of the tensors in the file: batch, heads, sequence, head size",
+    ["bhsd", "bshd"],
+    "bhsd",
+  ),
+  shape: shapeOption(
+    "lengths of random inputs, B=1,Hq=8,M=1024,D=64 by default; Hkv, N, Dv like Hq, M, D",
+  ),
+  dtype: choice("storage of random inputs", ["f32", "f16", "bf16"], "f32"),
+  rounds: integer("how often to time it", { min: 1, max: 10_000 }, 11),
+  ...deviceOptions,
+};
+
+const shapeOf = ({ query, key, value }: Inputs): Shape => {
+  const [B = 0, Hq = 0, M = 0, D = 0] = query.shape;
+  const [, Hkv = 0, N = 0] = key.shape;
+  return { B, Hq, Hkv, M, N, D, Dv: value.shape[3] ?? 0 };
+};
+
+interface Source {
+  readonly input: string | null;
+  readonly layout: "bhsd" | "bshd";
+  readonly shape: PartialShape | null;
+  readonly dtype: "f32" | "f16" | "bf16";
+}
+
+async function inputsOf({ input, layout, shape, dtype }: Source): Promise<Inputs> {
+  if (input === null) return randomInputs(completeShape(shape ?? {}, DEFAULT_SHAPE), dtype);
+  if (shape === null) return readInputs(input, layout);
+  throw new UsageError({
+    name: "--shape",
+    expected: "no shape beside --input",
+    got: "both",
+    remedy: "leave one of them out: the file has lengths of its own",
+  });
+}
+
+interface Compiled {
+  readonly kernel: CompiledAttention;
+  readonly compileMs: number;
+}
+
+/** From the functions to a kernel, with the time that took. */
+async function compiled(
+  { score, mask }: Mods,
+  { D, Dv }: Shape,
+  dtype: Source["dtype"],
+  device: Device,
+): Promise<Compiled> {
+  const variant = {
+    ...(score === undefined ? {} : { score }),
+    ...(mask === undefined ? {} : { mask }),
+  };
+  const start = performance.now();
+  const kernel = await compile({ ...variant, D, Dv, dtype, device });
+  return { kernel, compileMs: performance.now() - start };
+}
+
+export const run: Command = defineCommand({
+  name: "run",
+  summary: "compile, verify and time a variant",
+  description: [
+    "Compiles a variant, checks its result against float64, times it, and reports.",
+    "A file exports its variant as default: a scoreMod or maskMod, a plain function without captures (two parameters: a score, one: a mask), or { score, mask, sinks }. Exports named score, mask and sinks do as well.",
+  ],
+  positionals: [
+    {
+      name: "variant",
+      help: "a TypeScript or JavaScript file, or a name of the gallery",
+      required: true,
+    },
+  ],
+  options,
+  examples: [
+    "vigil run my-variant.ts",
+    "vigil run my-variant.ts --input qkv.safetensors --threads 2",
+    "vigil run sliding-window --shape B=1,Hq=8,M=4096,D=128 --json",
+  ],
+  async run({ options: given, positionals: [reference = ""] }, terminal) {
+    const variant = await findVariant(reference);
+    const inputs = await inputsOf(given);
+    const { query, key, value } = inputs;
+    const shape = shapeOf(inputs);
+    const dtype = query.dtype as Source["dtype"];
+    const mods = variant.make(shape);
+    await using device = await openChosen(given);
+
+    terminal.progress("compiling");
+    const { kernel, compileMs } = await compiled(mods, shape, dtype, device);
+    terminal.progress("verifying");
+    const { signal } = terminal;
+    const runtime = { signal, ...(mods.sinks === undefined ? {} : { sinks: mods.sinks }) };
+    const result = await kernel.run(query, key, value, { ...runtime, returnLse: true });
+    const verification = checkRows(inputs, mods, result);
+    terminal.progress("timing");
+    const contestant = { name: variant.name, run: () => kernel.run(query, key, value, runtime) };
+    const [timing] = await interleave([contestant], { rounds: given.rounds, signal });
+    if (timing === undefined) throw new Error("internal: nothing was timed");
+
+    const machine = describeMachine();
+    const work = workOf(mods, shape);
+    const report = {
+      machine,
+      command: terminal.command,
+      variant: variant.name,
+      shape,
+      dtype,
+      device: device.name,
+      compileMs: rounded(compileMs),
+      verification,
+      ms: rounded(timing.minMs),
+      medianMs: rounded(timing.medianMs),
+      rounds: timing.rounds.length,
+      gflops: rounded(gflops(work.flops, timing.minMs)),
+      gflopsUnmasked: rounded(gflops(work.unmaskedFlops, timing.minMs)),
+      skippedShare: rounded(work.skippedShare),
+      stolenPct: timing.stolenPct === null ? null : rounded(timing.stolenPct),
+    };
+    const mark = verification.passed
+      ? terminal.style("green", "verified")
+      : terminal.style("red", "wrong");
+    terminal.print(
+      [
+        `${terminal.style("bold", variant.name)}  ${shapeText(shape)} ${dtype}, ${device.name}`,
+        `  compiled   ${formatMs(compileMs)}`,
+        `  ${mark}   ${checkLine(verification)}`,
+        `  time       ${formatMs(timing.minMs)} least, ${formatMs(timing.medianMs)} median of ${timing.rounds.length}`,
+        `  speed      ${formatFigure(report.gflops)} GFLOP/s (4 * D per pair in unskipped blocks; ${formatFigure(report.gflopsUnmasked)} per unmasked pair)`,
+        `  skipped    ${formatPercent(work.skippedShare)} of the 128 x 128 blocks`,
+        terminal.style(
+          "dim",
+          `  ${machineLine(machine)}; stolen time ${timing.stolenPct?.toFixed(1) ?? "unknown"} %`,
+        ),
+      ].join("\n"),
+    );
+    terminal.result(report);
+    return verification.passed ? exitCodes.ok : exitCodes.failed;
+  },
+});
