@@ -1,0 +1,54 @@
+/**
+ * The least and the greatest element of a captured tensor between two of its elements.
+ *
+ * Where the rows of the tensor rise (document ids, offsets, positions do), the ends of the range
+ * are the answer. Otherwise a pyramid of minima and maxima gives it, built when it is first needed.
+ */
+import type { Cell } from "../ir/interval-rules.ts";
+import { Pyramid } from "../ir/pyramid.ts";
+import type { TensorValue } from "../ir/types.ts";
+
+export class Extremes {
+  readonly tensor: TensorValue;
+  readonly #rises: boolean;
+  #pyramid: Pyramid | null = null;
+
+  constructor(tensor: TensorValue) {
+    this.tensor = tensor;
+    this.#rises = tensor.type === "i32" && rises(tensor.data, tensor.shape.at(-1) ?? 1);
+  }
+
+  get pyramid(): Pyramid {
+    this.#pyramid ??= new Pyramid(this.tensor);
+    return this.#pyramid;
+  }
+
+  /**
+   * Writes the range of the elements `first` to `last` inclusive, numbers within one row, to `out`.
+   */
+  write(out: Cell, first: number, last: number): void {
+    if (this.#rises) {
+      out.lo = this.tensor.data[first] ?? 0;
+      out.hi = this.tensor.data[last] ?? 0;
+      return;
+    }
+    out.lo = Infinity;
+    out.hi = -Infinity;
+    out.nan = false;
+    this.pyramid.widen(out, first, last);
+  }
+}
+
+/** Whether each row of `length` elements never falls. */
+function rises(data: TensorValue["data"], length: number): boolean {
+  for (let start = 0; start < data.length; start += length) {
+    const end = Math.min(start + length, data.length);
+    let before = data[start] ?? 0;
+    for (let at = start + 1; at < end; at++) {
+      const element = data[at] ?? 0;
+      if (element < before) return false;
+      before = element;
+    }
+  }
+  return true;
+}
