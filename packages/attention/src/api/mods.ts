@@ -77,12 +77,8 @@ function checkedFunction(kind: ModKind, value: unknown): AnyFunction {
 const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
 function checkedCaptures(kind: ModKind, value: unknown): Captures {
-  const isPlain =
-    typeof value === "object" &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !ArrayBuffer.isView(value);
-  if (!isPlain || !Object.keys(value).every((name) => identifier.test(name))) {
+  const isRecord = typeof value === "object" && value !== null;
+  if (!isRecord || Array.isArray(value) || ArrayBuffer.isView(value)) {
     throw typeError({
       name: `${call[kind]} captures`,
       expected: "an object of named values",
@@ -90,7 +86,13 @@ function checkedCaptures(kind: ModKind, value: unknown): Captures {
       remedy: `write ${call[kind]}({ slopes }, ({ slopes }) => ...)`,
     });
   }
-  return value as Captures;
+  const name = Object.keys(value).find((key) => !identifier.test(key));
+  if (name === undefined) return value as Captures;
+  throw typeError({
+    name: `${call[kind]} captures`,
+    expected: "names that are identifiers",
+    got: describe(name),
+  });
 }
 
 /** The function with its captures opened; opened again when one of them has been replaced. */

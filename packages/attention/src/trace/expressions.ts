@@ -123,18 +123,18 @@ function shortCircuit(
   return fork(t.builder, t.store, condition, isAnd ? right : keep, isAnd ? keep : right);
 }
 
-function isFreeCallOfNamer(t: Tracer, node: CallExpression, scope: Scope): boolean {
+/**
+ * The function in `__name(f, "f")`, which esbuild's keepNames writes around helpers and behind their declarations,
+ * under any name once it is minified.
+ */
+function namedFunction(t: Tracer, node: CallExpression, scope: Scope): Value | null {
   const { callee, arguments: args } = node;
-  const name = args[1];
-  return (
-    callee.type === "Identifier" &&
-    scope.find(callee.name) === null &&
-    !t.globals.has(callee.name) &&
-    args.length === 2 &&
-    name?.type === "Literal" &&
-    typeof name.value === "string" &&
-    (args[0]?.type === "ArrowFunctionExpression" || args[0]?.type === "FunctionExpression")
-  );
+  const [fn, name] = args;
+  if (callee.type !== "Identifier" || scope.find(callee.name) || t.globals.has(callee.name))
+    return null;
+  if (args.length !== 2 || name?.type !== "Literal" || typeof name.value !== "string") return null;
+  const value = fn === undefined || fn.type === "SpreadElement" ? null : t.evaluate(fn, scope);
+  return value?.kind === "callable" ? value : null;
 }
 
 function spread(t: Tracer, nodes: readonly (Expression | SpreadElement)[], scope: Scope): Value[] {
@@ -156,11 +156,8 @@ function call(t: Tracer, node: CallExpression, scope: Scope): Value {
   const { callee } = node;
   if (callee.type === "Super")
     return fail(site, "`super` is not traced", "Call a helper function.");
-  const [first] = node.arguments;
-  // esbuild's keepNames wraps helpers: __name(f, "f"), under any name once minified.
-  if (isFreeCallOfNamer(t, node, scope) && first !== undefined && first.type !== "SpreadElement") {
-    return t.evaluate(first, scope);
-  }
+  const named = namedFunction(t, node, scope);
+  if (named !== null) return named;
   const target = t.evaluate(callee, scope);
   const args = spread(t, node.arguments, scope);
   return distribute(t.builder, target, (fn) => {

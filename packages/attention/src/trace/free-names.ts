@@ -72,10 +72,18 @@ function capturedForm({ role, text }: Source, names: readonly string[]): string 
   return `${role.call}({ ${captured} }, ({ ${captured} }) => ${body})`;
 }
 
+/** What tools make of a name: a coverage counter, or the module that an imported name comes from. */
+const rewritten: readonly (readonly [pattern: RegExp, remedy: string])[] = [
+  [
+    /^_*cov_/,
+    "A coverage tool has rewritten the function: use one that counts in the engine (v8).",
+  ],
+  [/_(import|imported)_/i, "It stands for an imported module: capture the imported name."],
+];
+
 function remedyFor(t: Tracer, source: Source, name: string): string {
-  if (name.startsWith("cov_") || name.startsWith("__cov")) {
-    return "A coverage tool has rewritten the function: use one that counts in the engine (v8).";
-  }
+  const known = rewritten.find(([pattern]) => pattern.test(name));
+  if (known !== undefined) return known[1];
   const names = freeNames(t, source);
   if (source.role.call !== "helper") return `Capture it: ${capturedForm(source, names)}`;
   return `A captured function sees only its arguments: pass \`${name}\` as one, or capture it in the mod.`;

@@ -84,7 +84,9 @@ function functionValue(
   const hint = (name: string): string => missingCapture(shape, names, name);
   const inner = callOuter(outer, { ...captures, hint }, source, shape);
   t.store.seal();
-  return checkedMod(t, inner, shape);
+  // A captured composition that is returned as it is has no text of its own.
+  const text = inner.text ?? { source, node: source.fn };
+  return checkedMod(t, { ...inner, text }, shape);
 }
 
 function compositionValue(

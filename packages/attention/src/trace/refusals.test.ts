@@ -1,6 +1,6 @@
 /** What cannot become a kernel is refused with the line, a caret and what to write instead. */
 import { expect, test } from "vitest";
-import { constant, maskMod, scoreMod } from "../api/mods.ts";
+import { and, constant, maskMod, scoreMod } from "../api/mods.ts";
 import { Tensor } from "../tensor.ts";
 import type { Captures } from "./definition.ts";
 import { TraceError } from "./trace-error.ts";
@@ -25,6 +25,7 @@ const scores = {
   "two free variables": "score * weight + shift",
   "a free variable called": "weigh(score)",
   "a coverage counter": "(cov_1a2b.s[0]++, score)",
+  "an imported name, as Vite writes it": "(0, __vite_ssr_import_0__.near)(q, kv) ? score : 0",
   "a free variable assigned": "{ weight = 2; return score; }",
   "a loop bound that is not known":
     "{ let s = score; for (let i = 0; i < n; i++) s += i; return s; }",
@@ -115,6 +116,11 @@ const texts = {
     "score",
     "({ slopes }) => { return (score, { h }) => score + slopes[h]; }",
     null,
+  ],
+  "a mask returned where a score function is expected": [
+    "score",
+    "({ both }) => both",
+    { both: and(maskMod(() => true)) },
   ],
   "a mangled capture": ["mask", "({ a: t }) => ({ q, kv }) => q - kv <= t", { width: 3 }],
   "no dimension indexed": [

@@ -36,7 +36,8 @@ export const spanOf = (source: Source, { start, end }: Range): Span => ({
   end: end - source.shift,
 });
 
-const nativeCode = /\{\s*\[native code\]\s*\}\s*$/;
+/** What engines print instead of a text; Hermes does so for every function. */
+const nativeCode = /\{\s*\[(native code|bytecode)\]\s*\}\s*$/;
 
 /** A method's text is a function only inside an object literal. */
 const methodPrefix = "({";

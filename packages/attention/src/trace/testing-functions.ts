@@ -109,7 +109,7 @@ export const scores = {
   "loops by constant(n)":
     "{ let s = score; for (let i = 0, j = four; i < j; i++, j--) s += i * q; return s; }",
   "break and continue":
-    "{ let s = 0; for (let i = 0; i < 6; i++) { if (i === q) continue; if (i > kv) break; s += i + 1; } return s; }",
+    "{ let s = 0; for (let i = 0; i < 3; i++) { if (i === q) continue; if (i > kv) break; s += i + 1; } return s; }",
   "return from a loop":
     "{ for (let i = 0; i < 4; i++) if (ids[i] === kv % 3) return i; return -1; }",
   "while and do":
@@ -126,6 +126,8 @@ export const scores = {
     "{ const sq = (x) => x * x; const twice = (f, x) => f(f(x)); return sq(q) + twice((x) => x + 1, kv); }",
   "helper functions":
     "{ return sq(q) + lin(kv, 2); function sq(x) { return x * x; } function lin(x, y) { if (x > y) return x; return y; } }",
+  "helper functions above their use":
+    "{ function sq(x) { return x * x; } const cube = function (x) { return x * sq(x); }; return sq(q) + cube(kv); }",
   "helpers that assign":
     "{ let n1 = 0; const add = (x) => { if (x > 2) { n1 += x; return 1; } return 0; }; const r = add(q) + add(kv); return n1 * 10 + r; }",
   "functions that run at once":

@@ -36,7 +36,7 @@ function positionRecord(t: Tracer): RecordValue {
   };
 }
 
-/** The place of errors that belong to no text: a composition called with the position. */
+/** Where the calls of compositions come from: from no text. Each part is called with what it takes. */
 const nowhere: Site = (() => {
   const source = parseSource("() => 0", { call: "helper", captures: null });
   return { source, node: source.fn };
@@ -46,12 +46,13 @@ function rootOf(definition: Definition, leaves: Leaves): Node {
   const t = openTracer();
   const { builder } = t;
   const mod = modValue(t, definition, "", leaves);
+  const site = mod.text ?? nowhere;
   const position = positionRecord(t);
   if (definition.kind === "score") {
-    const value = mod.call([scalarValue(builder.score()), position], nowhere);
-    return asFloat(builder, toNumber(builder, value, nowhere));
+    const value = mod.call([scalarValue(builder.score()), position], site);
+    return asFloat(builder, toNumber(builder, value, site));
   }
-  const kept = toCondition(builder, mod.call([position], nowhere), nowhere);
+  const kept = toCondition(builder, mod.call([position], site), nowhere);
   return typeof kept === "boolean" ? builder.constant("bool", kept) : kept;
 }
 
