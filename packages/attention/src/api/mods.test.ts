@@ -149,22 +149,12 @@ test("captures of captured and of composed mods are named by their path", () => 
 
 test("captures that the expression does not read are not asked for", () => {
   const mod = scoreMod(
-    { a: 1, b: new Float32Array(2) },
-    ({ a, b }) =>
+    { a: 1, b: 2, row: new Float32Array(2) },
+    ({ b }) =>
       (score) =>
-        score + a * (b[0] - b[0]) * 0,
+        score + b,
   );
-  expect(
-    captureNames(
-      scoreMod(
-        { a: 1, b: 2 },
-        ({ b }) =>
-          (score) =>
-            score + b,
-      ),
-    ),
-  ).toEqual(["b"]);
-  expect(captureNames(mod)).toEqual(["a", "b"]);
+  expect(captureNames(mod)).toEqual(["b"]);
 });
 
 test("and, or and not are those of their masks, plain functions included", () => {
@@ -226,11 +216,6 @@ test("arrows, function expressions, methods and computed methods are read alike"
         return q >= kv;
       },
     }[key],
-    class {
-      static mask({ q, kv }: Position): boolean {
-        return q >= kv;
-      }
-    }.mask,
   ];
   const texts = kinds.map((fn) => printExpression(traceMod(maskMod(fn)).expression));
   expect(new Set(texts).size).toBe(1);
@@ -397,7 +382,7 @@ test.each<[string, () => unknown]>([
     },
   ],
   ["a constant string", () => constant(wrong("x"))],
-  ["a bound function", () => maskMod((() => true).bind(null))],
+  ["a bound function", () => maskMod(new Set([1]).has.bind(new Set([1])) as never)],
   [
     "a built-in function captured",
     () =>
