@@ -4,7 +4,7 @@ import { dirname, join, posix, sep } from "node:path";
 import { cyclesIn } from "./cycles.ts";
 import { importsOf } from "./imports.ts";
 import type { Import } from "./imports.ts";
-import { anything, longestFile, nodeOnly, packages } from "./table.ts";
+import { anything, longestFile, nodeOnly, packages, typesOf } from "./table.ts";
 import type { Arrows } from "./table.ts";
 
 interface Source {
@@ -91,14 +91,15 @@ function arrowProblem(arrows: Arrows, from: string, to: string, kind: Import["ki
   if (source === undefined) return [`${from} has no row in tools/arrows/table.ts`];
   if (destination === undefined) return [`${to} has no row in tools/arrows/table.ts`];
   if (source.folder === destination.folder) return [];
-  const allowed = arrows[source.row] ?? [];
-  const names = [
-    destination.row,
-    anything,
-    ...(kind === "type" ? [`types of ${destination.row}`] : []),
-  ];
-  if (names.some((name) => allowed.includes(name))) return [];
-  return [`${source.row} may import ${allowed.join(", ") || "nothing"}`];
+  const allowed = [...(arrows[source.row] ?? []), source.folder];
+  if (allowed.some((name) => covers(name, destination.row, kind))) return [];
+  return [`${source.row} may import ${arrows[source.row]?.join(", ") || "nothing"}`];
+}
+
+function covers(allowed: string, row: string, kind: Import["kind"]): boolean {
+  if (allowed.startsWith(typesOf))
+    return kind === "type" && covers(allowed.slice(typesOf.length), row, kind);
+  return allowed === anything || row === allowed || row.startsWith(`${allowed}/`);
 }
 
 /** The row that a path under `src` belongs to, and the folder or file that stands for it. */
