@@ -132,6 +132,23 @@ test("keys of one head that do not fit the memory are refused; what fits still r
   expect(out.data.every((value) => Number.isFinite(value))).toBe(true);
 });
 
+test("launches larger than the memory run in parts, in as little of it as their masks leave", async () => {
+  await using small = await openWasm({
+    memoryLimitBytes: 2 ** 22,
+    stagingBytes: 2 ** 20,
+    threads: 2,
+  });
+  await using large = await openWasm();
+  const launches = [
+    testLaunch({ B: 2, Hkv: 4, Hq: 12, M: 1500, N: 1000 }),
+    testLaunch({ Hkv: 1, Hq: 1, M: 60_000, N: 60_000, mask: slidingWindow(90) }),
+    testLaunch({ Hq: 1, M: 1, N: 60_000, mask: slidingWindow(90), queryOffset: [59_000] }),
+  ];
+  for (const launch of launches) {
+    expect(bitsOf(await runOn(small, launch))).toEqual(bitsOf(await runOn(large, launch)));
+  }
+});
+
 const wrongOptions: readonly (readonly [options: WasmOptions, message: RegExp])[] = [
   [{ threads: 0 }, /^threads: expected "auto" or an integer from 1 to 256, got 0$/],
   [{ threads: 257 }, /^threads: .* got 257$/],

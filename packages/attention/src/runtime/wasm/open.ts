@@ -12,7 +12,8 @@ export interface WasmOptions {
   /**
    * Threads that compute. 1 (default) needs neither workers nor shared memory. "auto": as many as the machine runs at once, or 1
    * where memory cannot be shared. Workers start at the first launch that is worth sharing (30 to 130 ms), and do not keep a
-   * Node process alive between launches.
+   * Node process alive between launches. A page needs cross-origin isolation (COOP and COEP headers), and where it has
+   * a Content-Security-Policy, `worker-src blob:` beside `script-src 'wasm-unsafe-eval'`.
    */
   readonly threads?: number | "auto";
   /**
