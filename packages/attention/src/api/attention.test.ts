@@ -114,6 +114,22 @@ test("a mask without captured tensors is built once for the same lengths", () =>
   expect(preparedFor(ids, at(0))).not.toBe(preparedFor(ids, at(0)));
 });
 
+test("a captured number that is replaced in the captures is seen by the next call", async () => {
+  const captures = { width: 4 };
+  const mask = maskMod(
+    captures,
+    ({ width }) =>
+      ({ q, kv }) =>
+        q >= kv && q - kv <= width,
+  );
+  const narrow = await attention(...qkv(60, 60), { mask });
+  captures.width = 40;
+  const wide = await attention(...qkv(60, 60), { mask });
+  const expected = await attention(...qkv(60, 60), { mask: windowOf(40), device: "reference" });
+  expect(largestDifference(narrow, expected)).toBeGreaterThan(0.01);
+  expect(largestDifference(wide, expected)).toBeLessThan(1e-5);
+});
+
 test("a compiled variant shows its graph, its source and its tile, and runs any length", async () => {
   await using device = await openDevice("wasm");
   const compiled = await compile({ D: 16, mask: windowOf(8), device });

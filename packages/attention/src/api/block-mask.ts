@@ -1,5 +1,6 @@
 /** Block masks that a caller builds once and uses for many calls. */
 import { rangeError } from "../errors.ts";
+import type { Expression } from "../ir/types.ts";
 import type { BlockMask } from "../mask/block-mask.ts";
 import { buildBlockMask } from "../mask/build.ts";
 import { drawSvg } from "../mask/draw-svg.ts";
@@ -104,19 +105,23 @@ export function prepareMask(mask: MaskMod, shape: MaskShape): PreparedMask {
 /** How many block masks one mask function remembers: enough for a model's layers, small for a decoding loop. */
 const REMEMBERED = 8;
 
-const remembered = new WeakMap<MaskMod, Map<string, PreparedMask>>();
+/** By expression, which a mask keeps while its captures keep their types; then by lengths and captured numbers. */
+const remembered = new WeakMap<Expression, Map<string, PreparedMask>>();
+
+/** What the block mask of one expression without tensors depends on. */
+const keyOf = (shape: MaskShape, uniforms: ReadonlyMap<string, number>): string =>
+  [...Object.values(shape), ...uniforms].map(String).join(";");
 
 /**
  * The block mask for these lengths, built at most once for a mask without captured tensors. A mask with captured tensors is
  * built each time, because their elements may have changed.
  */
 export function preparedFor(mask: MaskMod, shape: MaskShape): PreparedMask {
-  if (traceMod(mask).expression.tensors.length > 0) return prepareMask(mask, shape);
-  const known = remembered.get(mask) ?? new Map<string, PreparedMask>();
-  remembered.set(mask, known);
-  const key = JSON.stringify(Object.values(shape), (_, v: unknown) =>
-    v instanceof Int32Array ? [...v] : v,
-  );
+  const { expression, captures } = traceMod(mask);
+  if (expression.tensors.length > 0) return prepareMask(mask, shape);
+  const known = remembered.get(expression) ?? new Map<string, PreparedMask>();
+  remembered.set(expression, known);
+  const key = keyOf(shape, captures.uniforms);
   const prepared = known.get(key) ?? prepareMask(mask, shape);
   known.delete(key);
   known.set(key, prepared);
