@@ -71,6 +71,7 @@ export function choose(
   whenTrue: Value,
   whenFalse: Value,
 ): Value {
+  if (sameValue(whenTrue, whenFalse)) return whenTrue;
   const yes = reachable(builder, whenTrue, condition);
   const no = reachable(builder, whenFalse, not(builder, condition));
   if (yes === null || no === null) return yes ?? no ?? whenTrue;
