@@ -29,6 +29,10 @@ export interface Registers {
   /** Addresses of key 0 and value 0 of this (batch, key head). */
   readonly keys: Global<"i32">;
   readonly values: Global<"i32">;
+  /** Decode: address of row 0 of the item's queries. */
+  readonly queries: Global<"i32">;
+  /** Decode: the first query head that shares the key head. */
+  readonly firstHead: Global<"i32">;
   /** First query row of the item. */
   readonly first: Global<"i32">;
   /** Rows of the item less one: lanes beyond it repeat the last row. */
@@ -50,6 +54,8 @@ const registerNames: readonly (keyof Registers)[] = [
   "head",
   "keys",
   "values",
+  "queries",
+  "firstHead",
   "first",
   "last",
   "offset",

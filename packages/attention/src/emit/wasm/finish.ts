@@ -1,20 +1,21 @@
 /**
  * The end of a row: from running maximum m and sum l to what is written.
  *
- *     out = O / l,   lse = ln 2 * (m + log2 l),   max = m in natural logits
+ *     out = O / l,   lse = ln 2 * (m + log2 l),   m in base-2 logits;   max = m in natural logits
  *
  * A sink s joins here and nowhere else: l' = l * 2^(m - m') + 2^(s - m'), m' = max(m, s). A row with neither keys nor a sink gives
  * out = 0, lse = -Infinity; a NaN among its scores makes all three NaN.
  */
-import { f32, i32, load, op, store } from "./asm/expression.ts";
+import { f32, i32, load, op, shuffle, store } from "./asm/expression.ts";
 import type { F32, I32, V128 } from "./asm/expression.ts";
 import type { FunctionBuilder, Local } from "./asm/function.ts";
 import { emitterOf, HALVES, param } from "./context.ts";
 import type { KernelContext } from "./context.ts";
-import { add, choose, div, larger, mul, plus, splat, sub, times } from "./lanes.ts";
+import { choose, div, larger, mul, plus, splat, sub, times } from "./lanes.ts";
 import { exp2InPlace } from "./math/exp.ts";
 import { log2 } from "./math/log.ts";
-import { isNatural, OWN, STATE } from "./softmax.ts";
+import { multiplier, naturalMaximum } from "./scale.ts";
+import { OWN, STATE } from "./softmax.ts";
 
 /** The head's sink as a base-2 logit; -Infinity, which changes nothing, where there are none. */
 function sinkLogit(context: KernelContext, f: FunctionBuilder): Local<"f32"> {
@@ -38,8 +39,7 @@ function finishLanes(
   const maximum = f.let("max", load("v128.load", at.state, STATE.maximum + at.half));
   const sum = f.let("sum", load("v128.load", at.state, STATE.sum + at.half));
   const isNan = f.let("isNan", op("f32x4.ne", sum, sum));
-  const logit = isNatural(context) ? mul(maximum, f.lanes(Math.LOG2E)) : maximum;
-  const own = f.let("own", logit);
+  const own = f.let("own", mul(maximum, multiplier(context, f)));
   const joint = f.let("joint", larger(own, sink));
   f.set(joint, op("v128.andnot", joint, op("f32x4.eq", joint, f.lanes(-Infinity))));
   const x = f.let("x", sub(own, joint));
@@ -48,10 +48,19 @@ function finishLanes(
   f.set(sum, e.fma(sum, alpha, exp2InPlace(e, x)));
   const empty = f.let("empty", op("f32x4.eq", sum, f.lanes(0)));
   f.do(store("v128.store", at.own, op("v128.andnot", div(alpha, sum), empty), OWN.inverse + at.half));
-  const lse = mul(add(joint, log2(e, sum, sum)), f.lanes(Math.LN2));
+  const lse = naturalSum(f, joint, f.let("log", log2(e, sum, sum)));
   f.do(store("v128.store", at.own, lse, OWN.lse + at.half));
-  const natural = isNatural(context) ? maximum : mul(maximum, f.lanes(Math.LN2));
+  const natural = naturalMaximum(context, f, maximum);
   f.do(store("v128.store", at.own, choose(isNan, sum, natural), OWN.natural + at.half));
+}
+
+/** ln 2 * (a + b), in float64: a may be hundreds, and its every digit counts. */
+function naturalSum(f: FunctionBuilder, a: V128, b: V128): V128 {
+  const wide = (x: V128): V128 => op("f64x2.promote_low_f32x4", x);
+  const two = (x: V128, y: V128): V128 =>
+    op("f32x4.demote_f64x2_zero", op("f64x2.mul", op("f64x2.add", wide(x), wide(y)), f.doubles(Math.LN2)));
+  const upper = (x: V128): V128 => shuffle(x, x, [2, 3, 2, 3]);
+  return shuffle(two(a, b), two(upper(a), upper(b)), [0, 1, 4, 5]);
 }
 
 /** `finish(state, own)`: for the 8 rows of a panel, into `OWN.inverse`, `OWN.lse` and `OWN.natural`. */

@@ -13,19 +13,20 @@
  * A tile of keys and values stays in the second-level cache while the item's panels pass over it.
  */
 import { PARTIAL } from "../../mask/block-mask.ts";
-import { ITEM_WORDS, PARAM, QUERY_LANES } from "./abi.ts";
-import { f64, i32, op, perform, select, store } from "./asm/expression.ts";
-import type { Callee, F32, I32 } from "./asm/expression.ts";
+import { ITEM_WORDS, QUERY_LANES } from "./abi.ts";
+import { i32, op, perform, select, store } from "./asm/expression.ts";
+import type { Callee, I32 } from "./asm/expression.ts";
 import type { FunctionBuilder, Local } from "./asm/function.ts";
 import { HALVES, PANEL_ROW, param, scratchAt } from "./context.ts";
 import type { KernelContext } from "./context.ts";
 import { finishFunction } from "./finish.ts";
 import { eachRun, globalRow, setPlane } from "./item.ts";
 import { keepFunction } from "./keep.ts";
-import { floatAt, plus, times, wordAt } from "./lanes.ts";
+import { plus, times, wordAt } from "./lanes.ts";
 import { scoreTileFunction, valueTileFunction } from "./microkernel.ts";
 import { packFunction, scatterFunction, unpackFunction } from "./pack.ts";
-import { adjustFunction, isNatural, OWN, STATE, weighFunction } from "./softmax.ts";
+import { dotFactor } from "./scale.ts";
+import { adjustFunction, OWN, STATE, weighFunction } from "./softmax.ts";
 import { ticketFunction } from "./tickets.ts";
 
 export function emitForward(context: KernelContext): void {
@@ -105,13 +106,6 @@ function tilesFunction(context: KernelContext, panelTile: Callee): FunctionBuild
   });
 }
 
-/** What queries are multiplied by: the scale, and log2(e) where nobody sees the scores in between. */
-function queryFactor(context: KernelContext): F32 {
-  const scale = floatAt(context.registers.params, PARAM.scale);
-  if (isNatural(context)) return scale;
-  return op("f32.demote_f64", op("f64.mul", op("f64.promote_f32", scale), f64(Math.LOG2E)));
-}
-
 function itemFunction(context: KernelContext, tiles: Callee): FunctionBuilder {
   const { module, registers } = context;
   const start = startFunction(context);
@@ -143,7 +137,7 @@ function startFunction(context: KernelContext): FunctionBuilder {
   return module.function("start", {}, (f) => {
     const row = globalRow(context, registers.first);
     const base = f.let("base", plus(param(context, "queryAt"), times(row, spec.D * 4)));
-    const factor = f.let("factor", queryFactor(context));
+    const factor = f.let("factor", dotFactor(context));
     eachPanel(context, f, (panel) => {
       const { query, out, state } = panelParts(context, panel);
       f.do(perform(pack, base, times(panel, QUERY_LANES), query, factor));

@@ -75,3 +75,11 @@ export function eachRun(context: KernelContext, f: FunctionBuilder, row: I32, bo
     body(run);
   });
 }
+
+/** Decode: sets the head of row `row` of the key head, and `query` to its number within the head. */
+export function setRow(context: KernelContext, f: FunctionBuilder, row: I32, query: Local<"i32">): void {
+  const { registers } = context;
+  const M = param(context, "M");
+  f.do(registers.head.set(plus(registers.firstHead, op("i32.div_u", row, M))));
+  f.set(query, op("i32.rem_u", row, M));
+}

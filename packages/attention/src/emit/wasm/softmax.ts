@@ -1,11 +1,10 @@
 /**
  * What happens to a score tile between the two products, for one panel:
  *
- *     adjust    s = score(s), -Infinity where masked; m' = max(m, s)
- *     weigh     p = 2^(s - m'), in place; alpha = 2^(m - m'); l = alpha * l + sum of p
+ *     adjust    s = score(scale * s), -Infinity where masked; m' = max(m, s)
+ *     weigh     p = 2^(c s - c m'), in place; alpha = 2^(c m - c m'); l = alpha * l + sum of p
  *
- * Online softmax in base 2 (Milakov & Gimelshein 2018). Without a score function, scores arrive multiplied by log2(e), folded into
- * Q: s and m are base-2 logits. With one, the user sees natural logits, and `weigh` multiplies log2(e) in.
+ * Online softmax in base 2 (Milakov & Gimelshein 2018). What s is and what c is (`multiplier`): see `scale.ts`.
  */
 import { load, op, store } from "./asm/expression.ts";
 import type { I32, V128 } from "./asm/expression.ts";
@@ -16,15 +15,13 @@ import { add, choose, larger, mul, plus, sub } from "./lanes.ts";
 import { Lowering } from "./lower/lowering.ts";
 import { exp2InPlace } from "./math/exp.ts";
 import { queryPositions } from "./pack.ts";
+import { multiplier, naturalLogit } from "./scale.ts";
 
 /** Where a panel's running values lie, from its state's address. */
 export const STATE = { maximum: 0, sum: 32, bytes: 64 } as const;
 
 /** Within `ScratchLayout.own`: what one pass hands to the next. */
 export const OWN = { maximum: 0, alpha: 32, inverse: 64, lse: 96, natural: 128 } as const;
-
-/** Whether scores are natural logits, as a score function has them, rather than base-2 ones. */
-export const isNatural = ({ spec }: KernelContext): boolean => spec.score !== null;
 
 const adjustParams = {
   tile: "i32",
@@ -50,7 +47,10 @@ export function adjustFunction(context: KernelContext, masked: boolean): Functio
     lowering?.hoist(["kv", "score"]);
     f.note(masked ? "s = score(s), -inf where masked; m' = max(m, s)" : "s = score(s); m' = max(m, s)");
     f.countUp("keys", tile, end, PANEL_ROW, () => {
-      scores.forEach((score, n) => f.set(score, load("v128.load", tile, HALVES[n])));
+      scores.forEach((score, n) => {
+        const dot = load("v128.load", tile, HALVES[n]);
+        f.set(score, lowering === null ? dot : naturalLogit(context, f, dot));
+      });
       const adjusted = lowering?.root() ?? scores;
       adjusted.forEach((score, n) => {
         const final = masked ? keepOnly(f, score, load("v128.load", keep, HALVES[n])) : score;
@@ -86,38 +86,36 @@ function keepOnly(f: FunctionBuilder, score: V128, mask: V128): Local<"v128"> {
   return f.let("kept", choose(mask, score, f.lanes(-Infinity)));
 }
 
-/** The maximum as the base-2 logit that scores are taken relative to: 0 where every score so far is -Infinity. */
+/** The base-2 logit that scores are taken relative to: the maximum's, or 0 where every score so far is -Infinity. */
 export function reference(f: FunctionBuilder, context: KernelContext, maximum: Local<"v128">): V128 {
   const none = op("f32x4.eq", maximum, f.lanes(-Infinity));
-  const finite = op("v128.andnot", maximum, none);
-  return isNatural(context) ? mul(finite, f.lanes(Math.LOG2E)) : finite;
+  return mul(op("v128.andnot", maximum, none), multiplier(context, f));
 }
 
 /** `weigh(tile, end, state, own)`: scores to weights, in place. */
 export function weighFunction(context: KernelContext): FunctionBuilder {
   const { module, fma } = context;
-  const natural = isNatural(context);
   const params = { tile: "i32", end: "i32", state: "i32", own: "i32" } as const;
   return module.function("weigh", params, (f, { tile, end, state, own }) => {
     const e = emitterOf(context, f);
+    const factor = multiplier(context, f);
     const lanes = HALVES.map((half) => {
       const maximum = f.let(`max${half}`, load("v128.load", own, OWN.maximum + half));
       const to = f.let(`reference${half}`, reference(f, context, maximum));
       const before = load("v128.load", state, STATE.maximum + half);
       // Both references are rounded products: equal maxima give an alpha of exactly 1.
-      const x = f.let(`x${half}`, sub(natural ? mul(before, f.lanes(Math.LOG2E)) : before, to));
+      const x = f.let(`x${half}`, sub(mul(before, factor), to));
       const alpha = f.let(`alpha${half}`, exp2InPlace(e, x));
       f.do(store("v128.store", state, maximum, STATE.maximum + half));
       f.do(store("v128.store", own, alpha, OWN.alpha + half));
       const sum = f.let(`sum${half}`, mul(alpha, load("v128.load", state, STATE.sum + half)));
-      if (natural) f.set(to, op("f32x4.neg", to));
+      f.set(to, op("f32x4.neg", to));
       return { to, x, sum, half };
     });
-    f.note("p = 2^(s - m'); l += p");
+    f.note("p = 2^(c s - c m'); l += p");
     f.countUp("keys", tile, end, PANEL_ROW, () => {
       for (const { to, x, sum, half } of lanes) {
-        const score = load("v128.load", tile, half);
-        f.set(x, natural ? fma(score, f.lanes(Math.LOG2E), to) : sub(score, to));
+        f.set(x, fma(load("v128.load", tile, half), factor, to));
         f.set(x, exp2InPlace(e, x));
         f.do(store("v128.store", tile, x, half));
         f.set(sum, add(sum, x));

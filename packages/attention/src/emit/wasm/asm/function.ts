@@ -154,16 +154,22 @@ export class FunctionBuilder implements Callee {
     this.#open.push({ kind: "branch", to, condition });
   }
 
-  /** `for (; counter < end; counter += step)`, unsigned. */
-  countUp(name: string, counter: Local<"i32">, end: I32, step: number, body: () => void): void {
-    const more = op("i32.lt_u", counter, end);
-    this.if(more, () =>
+  /** Runs `body` as long as the condition holds before it. */
+  while(name: string, condition: I32, body: () => void): void {
+    this.if(condition, () =>
       this.loop(name, (again) => {
         body();
-        this.set(counter, op("i32.add", counter, i32(step)));
-        this.branch(again, more);
+        this.branch(again, condition);
       }),
     );
+  }
+
+  /** `for (; counter < end; counter += step)`, unsigned. */
+  countUp(name: string, counter: Local<"i32">, end: I32, step: number, body: () => void): void {
+    this.while(name, op("i32.lt_u", counter, end), () => {
+      body();
+      this.set(counter, op("i32.add", counter, i32(step)));
+    });
   }
 
   #nest(kind: "block" | "loop", name: string, body: (label: Label) => void): void {
