@@ -24,27 +24,16 @@ export function keySpan({ Hkv, N }: Shape, part: Part, keys: KeyRange, width: nu
   return { origin: origin * width * 4, bytes: Math.max(end - origin, 0) * width * 4 };
 }
 
-/**
- * Keys that batch element b reads in this part, in whole steps from a multiple of `step`: what lies between listed
- * keys is staged too.
- */
-export function keysOfBatch(masking: Masking, part: Part, b: number, step: number): KeyRange {
-  const { start, end } = keyRange(masking, { ...part, b });
-  return {
-    start: Math.floor(start / step) * step,
-    end: Math.min(Math.ceil(end / step) * step, masking.kvLength[b] ?? 0),
-  };
-}
-
-/** Keys that any batch element reads in this part. */
-export function keysOfPart(masking: Masking, part: Part, step: number): KeyRange {
+/** From the first to the last key that any row of this part lists. */
+export function keysOfPart(masking: Masking, part: Part): KeyRange {
   let [start, end] = [Infinity, 0];
   for (let b = part.b0; b < part.b1; b++) {
-    const keys = keysOfBatch(masking, part, b, step);
+    const keys = keyRange(masking, { ...part, b });
+    if (keys.start >= keys.end) continue;
     start = Math.min(start, keys.start);
     end = Math.max(end, keys.end);
   }
-  return { start, end };
+  return { start: Math.min(start, end), end };
 }
 
 /**

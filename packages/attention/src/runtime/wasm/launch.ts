@@ -13,11 +13,12 @@ import {
 import { flopsPerPair } from "../../schedule/count-work.ts";
 import { decodeWork } from "../../schedule/decode.ts";
 import { forwardWork } from "../../schedule/forward.ts";
+import { keyRange } from "../../schedule/mask-rows.ts";
 import { cutIntoParts, type Part } from "../../schedule/parts.ts";
 import type { KernelSpec, Launch, LaunchResult } from "../device.ts";
 import type { Arena } from "./arena.ts";
 import type { Crew } from "./crew.ts";
-import { keysOfBatch, keysOfPart, keySpan, placeSpan, rowSpan } from "./footprint.ts";
+import { keysOfPart, keySpan, placeSpan, rowSpan } from "./footprint.ts";
 import type { LoadedModule } from "./module.ts";
 import { Parameters, put } from "./parameters.ts";
 import { newResult, storeRows } from "./result.ts";
@@ -101,9 +102,6 @@ async function newStage({ arena, convert }: LaunchContext): Promise<Stage> {
   return new Stage(arena, await convert.on(arena.memory), raw);
 }
 
-/** Decode computes whole splits; forward reads listed runs only. */
-const keyStep = (spec: KernelSpec): number => (spec.schedule === "decode" ? splitKeys(spec) : 1);
-
 /** Rows are cut where neither a tile nor a row of blocks is. */
 const rowStep = ({ launch, kernel }: Run): number =>
   kernel.spec.schedule === "decode"
@@ -116,7 +114,7 @@ const rowStep = ({ launch, kernel }: Run): number =>
 function bytesOf({ launch, kernel: { spec } }: Run, part: Part): { rows: number; keys: number } {
   const { shape, want } = launch;
   const { D, Dv, Hq, Hkv } = shape;
-  const keys = keysOfPart(launch, part, keyStep(spec));
+  const keys = keysOfPart(launch, part);
   const columns = D + Dv + (want.lse ? 1 : 0) + (want.max ? 1 : 0);
   const rows = rowSpan(shape, part, columns).bytes;
   const splits = Math.ceil(Math.max(keys.end - keys.start, 0) / splitKeys(spec));
@@ -147,10 +145,9 @@ function workOf({ launch, kernel: { spec }, crew }: Run, part: Part): Work {
 }
 
 function stagePart(run: Run, part: Part): Staged {
-  const { arena, stage, launch, kernel } = run;
+  const { arena, stage, launch } = run;
   const { shape, want } = launch;
-  const step = keyStep(kernel.spec);
-  const keys = keysOfPart(launch, part, step);
+  const keys = keysOfPart(launch, part);
   const staged: Staged = {
     queryAt: placeSpan(arena, rowSpan(shape, part, shape.D)),
     keyAt: placeSpan(arena, keySpan(shape, part, keys, shape.D)),
@@ -160,7 +157,7 @@ function stagePart(run: Run, part: Part): Staged {
     maxAt: want.max ? placeSpan(arena, rowSpan(shape, part, 1)) : 0,
   };
   for (let b = part.b0; b < part.b1; b++) {
-    const { start: first, end: last } = keysOfBatch(launch, part, b, step);
+    const { start: first, end: last } = keyRange(launch, { ...part, b });
     const heads = { b, h0: part.g0, h1: part.g1, first, last };
     stage.load(launch.query, { ...part, b }, staged.queryAt);
     stage.load(launch.key, heads, staged.keyAt);
