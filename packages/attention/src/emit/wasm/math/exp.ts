@@ -1,7 +1,4 @@
-/**
- * Exponentials. Errors are the largest seen against float64 over the whole range, in units in the last place,
- * with fused multiply-adds and without (`functions.test.ts` holds them).
- */
+/** Exponentials. `functions.test.ts` holds the error of each against float64, in units in the last place. */
 import { op } from "../asm/expression.ts";
 import type { V128 } from "../asm/expression.ts";
 import type { FunctionBuilder, Local } from "../asm/function.ts";
@@ -11,13 +8,13 @@ import type { Emitter, LaneFunction } from "./emitter.ts";
 
 /**
  * 2^f on [-1/2, 1/2] as 1 + c1 f + ... + c5 f^5: minimax relative error 9.1e-8 with the constant term held at 1, so that
- * 2^0 is exactly 1; 1.7e-7 (1.4 ulp) with every operation rounded to f32.
+ * 2^0 is exactly 1; 1.7e-7 with every operation rounded to f32.
  */
 const exp2Coefficients: readonly number[] = [
   0.6931470036506653, 0.24022242426872253, 0.05550733581185341, 0.009671512991189957, 0.001326472731307149,
 ];
 
-/** 2^x for the fraction that is left of `x`, a local: it is overwritten. */
+/** 2^f, f from -1/2 to 1/2. */
 export function exp2Fraction(e: Emitter, fraction: V128): V128 {
   return e.fma(horner(e, fraction, exp2Coefficients), fraction, e.f.lanes(1));
 }
@@ -73,7 +70,7 @@ function floatBits(value: number): number {
 export const clamped = (f: FunctionBuilder, x: V128, low: number, high: number): Local<"v128"> =>
   f.let("x", op("f32x4.pmin", larger(x, f.lanes(low)), f.lanes(high)));
 
-/** e^x: at most 1.2 ulp; overflows to Infinity, underflows through the subnormals. */
+/** e^x; overflows to Infinity, underflows through the subnormals. */
 export const exp: LaneFunction = (e, argument) => {
   const { f } = e;
   const x = clamped(f, argument, -105, 89);
