@@ -12,6 +12,6 @@ export const DECODE_QUERIES = 6;
  * `decode` for a few queries, else `forward`. Only M counts: neither the batch nor the number of keys, so that a
  * sequence alone takes the same schedule (and gets the same bits) as in a batch of longer ones.
  */
-export function chooseSchedule({ M }: Pick<Shape, "M">): KernelSpec["schedule"] {
+export function chooseSchedule({ M }: Shape): KernelSpec["schedule"] {
   return M <= DECODE_QUERIES ? "decode" : "forward";
 }
