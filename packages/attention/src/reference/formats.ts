@@ -32,15 +32,21 @@ function exponentOf(magnitude: number): number {
   return (((halves[UPPER] ?? 0) >>> 20) & 0x7ff) - 1023;
 }
 
+/** 2 ** exponent, by its bits: many times faster. */
+function powerOfTwo(exponent: number): number {
+  double[0] = 0;
+  halves[UPPER] = (exponent + 1023) << 20;
+  return double[0];
+}
+
 /** Distance between neighbours of the format around `value`: one unit in the last place. */
 export function ulp(dtype: FloatType, value: number): number {
   const { fraction, minExponent, maxExponent } = formats[dtype];
-  const magnitude = Math.abs(value);
-  const exponent = magnitude === 0 ? minExponent : exponentOf(magnitude);
-  return 2 ** (Math.min(Math.max(exponent, minExponent), maxExponent) - fraction);
+  const exponent = exponentOf(Math.abs(value));
+  return powerOfTwo(Math.min(Math.max(exponent, minExponent), maxExponent) - fraction);
 }
 
-/** Adding and subtracting this rounds a number below 2^51 to an integer, ties to even. */
+/** Adding and subtracting this many units rounds a number of units to an integer, ties to even. */
 const TO_INTEGER = 1.5 * 2 ** 52;
 
 /** The nearest number of the format; ±Infinity where the magnitude is too large. */
@@ -59,10 +65,11 @@ export function decode(dtype: "f16" | "bf16", bits: number): number {
   const { fraction, minExponent } = formats[dtype];
   const sign = bits & 0x8000 ? -1 : 1;
   const field = (bits & 0x7fff) >>> fraction;
-  const mantissa = bits & (2 ** fraction - 1);
-  if (field === 2 ** (15 - fraction) - 1) return mantissa === 0 ? sign * Infinity : NaN;
-  if (field === 0) return sign * mantissa * 2 ** (minExponent - fraction);
-  return sign * (2 ** fraction + mantissa) * 2 ** (field - 1 + minExponent - fraction);
+  const mantissa = bits & ((1 << fraction) - 1);
+  if (field === (1 << (15 - fraction)) - 1) return mantissa === 0 ? sign * Infinity : NaN;
+  if (field === 0) return sign * mantissa * powerOfTwo(minExponent - fraction);
+  const unit = powerOfTwo(field - 1 + minExponent - fraction);
+  return sign * ((1 << fraction) + mantissa) * unit;
 }
 
 /** The 16-bit pattern of the nearest number of the format. */

@@ -43,11 +43,7 @@ export interface Verdict extends ThreeRuns {
 /** Judges a kernel's elements. */
 export function judge(runs: ThreeRuns): Verdict {
   const { name, dtype, exact, sameDtype, kernel } = runs;
-  const largest = exact.reduce(
-    (most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most),
-    0,
-  );
-  const band = ULPS * ulp(dtype, largest);
+  const band = ULPS * ulp(dtype, largestFinite(exact));
   const kernelError = spread(exact, kernel);
   const sameDtypeError = spread(exact, sameDtype);
   const verdict = { ...runs, kernelError, sameDtypeError, band };
@@ -59,15 +55,29 @@ export function judge(runs: ThreeRuns): Verdict {
   return { ...verdict, problem: over.length === 0 ? null : overBudget(verdict, over) };
 }
 
+function largestFinite(values: Float64Array): number {
+  let largest = 0;
+  for (const value of values) {
+    const magnitude = Math.abs(value);
+    if (magnitude > largest && magnitude < Infinity) largest = magnitude;
+  }
+  return largest;
+}
+
 function spread(exact: Float64Array, actual: Float64Array): Spread {
-  let [sum, max, at, count] = [0, 0, 0, 0];
+  let sum = 0;
+  let max = 0;
+  let at = 0;
+  let count = 0;
   for (let i = 0; i < exact.length; i++) {
     const wanted = exact[i] ?? NaN;
     if (!Number.isFinite(wanted)) continue;
     const error = Math.abs((actual[i] ?? NaN) - wanted);
     count++;
     sum += error;
-    if (!(error <= max)) [max, at] = [error, i];
+    if (error <= max) continue;
+    max = error;
+    at = i;
   }
   return { mean: count === 0 ? 0 : sum / count, max, at };
 }
@@ -76,16 +86,21 @@ function spread(exact: Float64Array, actual: Float64Array): Spread {
 const samePattern = (a: number, b: number): boolean =>
   Number.isFinite(a) ? Number.isFinite(b) : Object.is(a, b);
 
+function firstOddOne(exact: Float64Array, values: Float64Array): number {
+  for (let i = 0; i < exact.length; i++) {
+    if (!samePattern(exact[i] ?? NaN, values[i] ?? NaN)) return i;
+  }
+  return -1;
+}
+
 function patternMismatch({ exact, sameDtype, kernel }: ThreeRuns): string | null {
   if (kernel.length !== exact.length)
     return `expected ${exact.length} elements, got ${kernel.length}`;
-  const find = (values: Float64Array): number =>
-    exact.findIndex((wanted, i) => !samePattern(wanted, values[i] ?? NaN));
-  const wrong = find(kernel);
+  const wrong = firstOddOne(exact, kernel);
   if (wrong >= 0) {
     return `element ${wrong}: expected ${exact[wrong]} (float64), got ${kernel[wrong]} (kernel)`;
   }
-  const unfair = find(sameDtype);
+  const unfair = firstOddOne(exact, sameDtype);
   if (unfair < 0) return null;
   return `element ${unfair}: the same-dtype reference gives ${sameDtype[unfair]} where float64 gives ${exact[unfair]}; the case tests nothing`;
 }

@@ -60,7 +60,7 @@ const axes: Axes<Choices> = {
   B: [1, 3],
   Hkv: [1, 2],
   group: [1, 2, 3, 5, 8],
-  M: [1, 3, 7, 8, 13, 63, 64, 65, 127, 128, 129, 257],
+  M: [1, 3, 6, 7, 8, 63, 64, 65, 127, 128, 129, 257],
   N: [1, 2, 7, 8, 63, 64, 65, 127, 128, 129, 251, 509],
   D: [1, 3, 8, 17, 64, 80, 128, 257, 512],
   Dv: [1, 3, 8, 17, 64, 80, 128, 257, 512],
@@ -88,13 +88,13 @@ function isSmall(partial: Partial<Choices>): boolean {
   return scores <= MOST_SCORES && scores * (D + Dv) <= MOST_PRODUCTS;
 }
 
-const usesSchedule = (schedule: "forward" | "decode", M: number, group: number): boolean =>
-  chooseSchedule({ B: 1, Hkv: 1, Hq: group, N: 1, D: 1, Dv: 1, M }) === schedule;
+const scheduleOf = (M: number): "forward" | "decode" =>
+  chooseSchedule({ B: 1, Hq: 1, Hkv: 1, M, N: 1, D: 1, Dv: 1 });
 
 /** What is still open counts as what suits best. */
 const passRules: { readonly [K in Choices["passes"]]: (partial: Partial<Choices>) => boolean } = {
-  forward: ({ M = 257, group = 8 }) => usesSchedule("forward", M, group),
-  decode: ({ M = 1, N = 509, group = 1 }) => usesSchedule("decode", M, group) && M <= N,
+  forward: ({ M }) => M === undefined || scheduleOf(M) === "forward",
+  decode: ({ M, N = Infinity }) => M === undefined || (scheduleOf(M) === "decode" && M <= N),
   chunks: ({ variant = "causal", positions = "plain", into = "new", M, N }) =>
     causalNames.has(variant) &&
     positions === "plain" &&

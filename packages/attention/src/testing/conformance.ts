@@ -3,7 +3,7 @@ import { describe } from "../errors.ts";
 import type { Answer } from "../reference/attention.ts";
 import type { Device } from "../runtime/device.ts";
 import { type Case, conformanceCases, type Suite } from "./cases.ts";
-import { laws } from "./laws.ts";
+import { laws, type Opener } from "./laws.ts";
 import { computeCase, judgeCase, type PreparedCase, prepareCase } from "./run-case.ts";
 import { type Skip, skips } from "./skips.ts";
 
@@ -29,9 +29,6 @@ export interface Conformance {
   readonly skipped: readonly { readonly reason: string; readonly count: number }[];
   readonly failures: readonly Failure[];
 }
-
-/** Opens the target with a number of threads. */
-export type Opener = (threads: number) => Promise<Device>;
 
 /**
  * Runs the suite on a target. Devices that it opens, it closes; a device that it was given stays open, and runs every case once,
@@ -60,7 +57,7 @@ export async function conforms(
   }
   for (const law of checked) {
     signal?.throwIfAborted();
-    await run.attempt(`law: ${law.name}`, async () => law.check(await devices.get(1)));
+    await run.attempt(`law: ${law.name}`, () => law.check((threads) => devices.get(threads)));
     onProgress?.(++done, total);
   }
   return run.report();

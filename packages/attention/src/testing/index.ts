@@ -2,6 +2,12 @@
 export { type Answer, type Problem, referenceAttention } from "../reference/attention.ts";
 export { elementsOf } from "../reference/formats.ts";
 export { sameDtypeAttention } from "../reference/same-dtype.ts";
+export { emitPeak, PEAK_FLOPS_PER_ROUND } from "../emit/wasm/peak.ts";
+export { findFeatures } from "../emit/wasm/features.ts";
+export { blockMaskStats, type BlockMaskStats } from "../mask/stats.ts";
+export type { Shape } from "../runtime/device.ts";
+export { attendedPairs, blockPairs, flopsPerPair } from "../schedule/count-work.ts";
+export { random, type Random } from "../variants/random.ts";
 export { gallery } from "../variants/gallery.ts";
 export type { GalleryEntry, GalleryShape, Mods } from "../variants/gallery-entry.ts";
 export { drawEntry } from "../variants/draw.ts";
@@ -12,10 +18,17 @@ export {
   type ConformanceOptions,
   conforms,
   type Failure,
-  type Opener,
 } from "./conformance.ts";
-export { type InputOptions, type Inputs, type Layout, makeInputs, type Numbers } from "./inputs.ts";
-export { type Law, laws } from "./laws.ts";
-export { runCase } from "./run-case.ts";
+export {
+  cut,
+  type InputOptions,
+  type Inputs,
+  type Layout,
+  makeInputs,
+  type Numbers,
+} from "./inputs.ts";
+export { type Law, laws, type Opener } from "./laws.ts";
+export { roundedMods, runCase } from "./run-case.ts";
 export { type Skip, skips } from "./skips.ts";
+export { modKind, modText, plainMask, plainScore } from "./plain-function.ts";
 export { Unfused, type UnfusedProblem, type UnfusedResult } from "./unfused.ts";

@@ -2,7 +2,7 @@
  * Laws that hold whatever the right numbers are: a target that keeps the budget can still break one.
  *
  * Within the budget of the case: sparse equals dense; keys in two parts, merged by their lse, equal one pass. To the bit: the same call
- * twice; a sequence alone as in a batch; the rows of a causal mask whatever comes later.
+ * twice; a sequence alone as in a batch; the rows of a causal mask whatever comes later; one thread and two.
  */
 import { attention } from "../api/attention.ts";
 import { and, maskMod, type MaskMod, scoreMod } from "../api/mods.ts";
@@ -15,12 +15,15 @@ import { gallery } from "../variants/gallery.ts";
 import type { Mods } from "../variants/gallery-entry.ts";
 import { type Case, shapeOf } from "./cases.ts";
 import { cut, type Inputs, makeInputs, replaceFrom } from "./inputs.ts";
-import { judgeCase, prepareCase } from "./run-case.ts";
+import { judgeCase, prepareCase, setUpCase } from "./run-case.ts";
+
+/** The target with a number of threads. */
+export type Opener = (threads: number) => Promise<Device>;
 
 export interface Law {
   readonly name: string;
-  /** What is broken on this device, one sentence each. */
-  readonly check: (device: Device) => Promise<string[]>;
+  /** What is broken on this target, one sentence each. */
+  readonly check: (open: Opener) => Promise<string[]>;
 }
 
 /** A plain case with a block row and a bit, three batch elements, and grouped heads. */
@@ -139,7 +142,7 @@ async function sameTwice(device: Device): Promise<string[]> {
   const problems: string[] = [];
   for (const dtype of dtypes) {
     for (const M of lengths) {
-      const { inputs, mods } = prepareCase({ ...base, dtype, M });
+      const { inputs, mods } = setUpCase({ ...base, dtype, M });
       const [first, second] = [
         await compute(device, inputs, mods),
         await compute(device, inputs, mods),
@@ -163,7 +166,7 @@ async function aloneAsInBatch(device: Device): Promise<string[]> {
   for (const dtype of dtypes) {
     for (const M of lengths) {
       const one: Case = { ...base, dtype, M, variant: "alibi" };
-      const { inputs, mods } = prepareCase(one);
+      const { inputs, mods } = setUpCase(one);
       const queryOffset = kvLength.map((keys) => Math.max(keys - M, 0));
       const together = await compute(device, inputs, { ...mods, kvLength, queryOffset });
       for (let b = 0; b < one.B; b++) {
@@ -196,7 +199,7 @@ async function laterTokensDoNotMatter(device: Device): Promise<string[]> {
   const rows = 70;
   for (const dtype of dtypes) {
     const one: Case = { ...base, dtype };
-    const { inputs, mods } = prepareCase(one);
+    const { inputs, mods } = setUpCase(one);
     const later = makeInputs(shapeOf(one), { ...one, seed: one.seed + 1 });
     const spliced: Inputs = {
       query: inputs.query,
@@ -214,10 +217,34 @@ async function laterTokensDoNotMatter(device: Device): Promise<string[]> {
   return problems;
 }
 
+async function threadsAgree(one: Device, many: Device): Promise<string[]> {
+  const problems: string[] = [];
+  for (const dtype of dtypes) {
+    for (const M of lengths) {
+      const { inputs, mods } = setUpCase({ ...base, dtype, M });
+      const [alone, shared] = [await compute(one, inputs, mods), await compute(many, inputs, mods)];
+      problems.push(...differences(`${dtype}, M ${M}`, alone, shared));
+    }
+  }
+  return problems;
+}
+
+const onOne =
+  (check: (device: Device) => Promise<string[]>): Law["check"] =>
+  async (open) =>
+    check(await open(1));
+
 export const laws: readonly Law[] = [
-  { name: "masked in blocks equals masked in the score", check: sparseEqualsDense },
-  { name: "keys in two parts, merged, equal one pass", check: splitMerges },
-  { name: "the same call twice gives the same bits", check: sameTwice },
-  { name: "a sequence alone has the bits it has in a batch", check: aloneAsInBatch },
-  { name: "later tokens do not change the bits of causal rows", check: laterTokensDoNotMatter },
+  { name: "masked in blocks equals masked in the score", check: onOne(sparseEqualsDense) },
+  { name: "keys in two parts, merged, equal one pass", check: onOne(splitMerges) },
+  { name: "the same call twice gives the same bits", check: onOne(sameTwice) },
+  { name: "a sequence alone has the bits it has in a batch", check: onOne(aloneAsInBatch) },
+  {
+    name: "later tokens do not change the bits of causal rows",
+    check: onOne(laterTokensDoNotMatter),
+  },
+  {
+    name: "two threads give the bits of one",
+    check: async (open) => threadsAgree(await open(1), await open(2)),
+  },
 ];

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { openReference } from "../reference/device.ts";
-import type { Device, Launch, LaunchResult } from "../runtime/device.ts";
+import type { Launch, LaunchResult } from "../runtime/device.ts";
 import { type Case, conformanceCases } from "./cases.ts";
 import { computeCase, judgeCase, prepareCase, runCase } from "./run-case.ts";
+import { faultyDevice } from "./test-faulty-device.ts";
 
 const cases = conformanceCases("pairwise");
 
@@ -11,27 +12,6 @@ function find(wanted: (one: Case) => boolean): Case {
   const found = cases.find(wanted);
   if (found === undefined) throw new Error("no such case");
   return found;
-}
-
-/** The reference with every launch or result changed: a kernel with a fault. */
-function faulty(change: {
-  launch?: (launch: Launch) => Launch;
-  result?: (result: LaunchResult) => LaunchResult;
-}): Device {
-  const device = openReference();
-  return {
-    ...device,
-    async kernel(spec) {
-      const kernel = await device.kernel(spec);
-      return {
-        ...kernel,
-        run: async (launch) => {
-          const result = await kernel.run(change.launch?.(launch) ?? launch);
-          return change.result?.(result) ?? result;
-        },
-      };
-    },
-  };
 }
 
 /** Nothing exotic, so that each fault below has to show by itself. */
@@ -89,7 +69,7 @@ describe("a case", () => {
     ["a max without a row", { result: (r: LaunchResult) => ({ ...r, max: scaled(r.max, 0) }) }],
   ] as const)("fails with %s", async (_, change) => {
     expect(await runCase(openReference(), plain)).toEqual([]);
-    expect(await runCase(faulty(change), plain)).not.toEqual([]);
+    expect(await runCase(faultyDevice(change), plain)).not.toEqual([]);
   });
 });
 

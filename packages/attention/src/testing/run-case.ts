@@ -14,12 +14,16 @@ import { judge } from "./budget.ts";
 import { type Case, shapeOf, testVariants } from "./cases.ts";
 import { cut, emptyLike, type Inputs, makeInputs, poisonFrom } from "./inputs.ts";
 
-/** A case with its inputs made and both references computed: what all devices and numbers of threads share. */
-export interface PreparedCase {
+/** What a case calls `attention` with. */
+export interface CaseSetup {
   readonly inputs: Inputs;
   readonly mods: Mods;
   readonly queryOffset: readonly number[];
   readonly kvLength: readonly number[];
+}
+
+/** A case with both references computed: what all devices and numbers of threads share. */
+export interface PreparedCase extends CaseSetup {
   readonly exact: Answer;
   readonly sameDtype: Answer;
 }
@@ -40,7 +44,7 @@ function positionsOf(one: Case): { queryOffset: number[]; kvLength: number[] } {
 }
 
 /** Score and mask as they round in f32, operation by operation. */
-function roundedMods({ score, mask }: Mods): Pick<Problem, "score" | "mask"> {
+export function roundedMods({ score, mask }: Mods): Pick<Problem, "score" | "mask"> {
   const element = (
     mod: NonNullable<typeof score | typeof mask>,
   ): ReturnType<typeof compileElement> => {
@@ -55,8 +59,8 @@ function roundedMods({ score, mask }: Mods): Pick<Problem, "score" | "mask"> {
   };
 }
 
-/** Makes the inputs of a case, and computes what is right. Equal but for `threads`: the same. */
-export function prepareCase(one: Case): PreparedCase {
+/** Makes the inputs of a case. Equal but for `threads`: the same. */
+export function setUpCase(one: Case): CaseSetup {
   const shape = shapeOf(one);
   const entry = testVariants.find(({ name }) => name === one.variant);
   if (entry === undefined) throw new RangeError(`case: no variant called ${one.variant}`);
@@ -65,16 +69,22 @@ export function prepareCase(one: Case): PreparedCase {
   const made = entry.make({ ...shape, M }, one.seed);
   const sinks = made.sinks ?? (one.sinks ? sinksFor(shape.Hq, one.seed) : undefined);
   const mods = sinks === undefined ? made : { ...made, sinks };
-  const inputs = makeInputs(shape, one);
+  return { inputs: makeInputs(shape, one), mods, queryOffset, kvLength };
+}
+
+/** Makes the inputs of a case, and computes what is right. */
+export function prepareCase(one: Case): PreparedCase {
+  const setup = setUpCase(one);
+  const { inputs, mods, queryOffset, kvLength } = setup;
   const problem: Problem = {
     ...inputs,
     ...(one.scale === null ? {} : { scale: one.scale }),
     queryOffset,
     kvLength,
-    sinks: sinks ?? null,
+    sinks: mods.sinks ?? null,
   };
   return {
-    ...{ inputs, mods, queryOffset, kvLength },
+    ...setup,
     exact: referenceAttention({ ...problem, score: mods.score ?? null, mask: mods.mask ?? null }),
     sameDtype: sameDtypeAttention({ ...problem, ...roundedMods(mods) }),
   };
@@ -90,14 +100,14 @@ export type CaseResult = Answer;
 export async function computeCase(
   device: Device,
   one: Case,
-  prepared: PreparedCase,
+  setup: CaseSetup,
 ): Promise<CaseResult> {
   return one.passes === "chunks"
-    ? computeChunks(device, one, prepared)
-    : computeWhole(device, one, prepared);
+    ? computeChunks(device, one, setup)
+    : computeWhole(device, one, setup);
 }
 
-const optionsOf = (device: Device, one: Case, { mods }: PreparedCase) =>
+const optionsOf = (device: Device, one: Case, { mods }: CaseSetup) =>
   ({
     ...{ device, ...mods, blockSize: one.blockSize },
     ...(one.scale === null ? {} : { scale: one.scale }),
@@ -107,13 +117,13 @@ const optionsOf = (device: Device, one: Case, { mods }: PreparedCase) =>
 async function computeWhole(
   device: Device,
   one: Case,
-  prepared: PreparedCase,
+  setup: CaseSetup,
 ): Promise<CaseResult> {
-  const { inputs, queryOffset, kvLength } = prepared;
+  const { inputs, queryOffset, kvLength } = setup;
   const { B, Hq, M, Dv } = shapeOf(one);
   const given = one.into === "given" ? { out: emptyLike([B, Hq, M, Dv], one.dtype) } : {};
   const { query, key, value } = inputs;
-  const options = { ...optionsOf(device, one, prepared), queryOffset, kvLength, ...given };
+  const options = { ...optionsOf(device, one, setup), queryOffset, kvLength, ...given };
   const { out, lse, max } = await attention(query, key, value, options);
   if (given.out !== undefined && out !== given.out)
     throw new Error("out: another tensor came back");
@@ -134,9 +144,9 @@ const chunkEnds = (length: number): number[] =>
 async function computeChunks(
   device: Device,
   one: Case,
-  prepared: PreparedCase,
+  setup: CaseSetup,
 ): Promise<CaseResult> {
-  const { query, key, value } = prepared.inputs;
+  const { query, key, value } = setup.inputs;
   const { B, Hq, M, Dv } = shapeOf(one);
   const whole: CaseResult = {
     out: new Float64Array(B * Hq * M * Dv),
@@ -145,7 +155,7 @@ async function computeChunks(
   };
   let start = 0;
   for (const end of chunkEnds(M)) {
-    const options = { ...optionsOf(device, one, prepared), queryOffset: start, kvLength: end };
+    const options = { ...optionsOf(device, one, setup), queryOffset: start, kvLength: end };
     const rows = cut(query, 2, start, end);
     const part = await attention(rows, poisonFrom(key, end), poisonFrom(value, end), options);
     const place = { start, rows: end - start, M };

@@ -29,8 +29,17 @@ import { speculativeTree } from "./speculative-tree.ts";
 // oxlint-disable-next-line typescript/no-explicit-any
 const any = (value: unknown): any => value;
 
+const indices = (...shape: number[]): Tensor =>
+  new Tensor(new Int32Array(shape.reduce((a, b) => a * b, 1)), shape);
 const tensor = (...shape: number[]): Tensor =>
   new Tensor(new Float32Array(shape.reduce((a, b) => a * b, 1)), shape);
+
+const graph = {
+  distance: indices(2, 2),
+  spatial: tensor(2, 2),
+  path: indices(2, 2, 1),
+  edge: tensor(1, 1, 1),
+};
 
 type Row = readonly [call: () => unknown, kind: ErrorConstructor, message: string];
 
@@ -146,27 +155,17 @@ const rows: readonly Row[] = [
   [() => distanceBias(tensor(4)), RangeError, "table: expected an odd length, got 4"],
   [() => pairBias(tensor(4)), RangeError, "table: expected 2 axes"],
   [() => headBias(any(new Float32Array(8))), TypeError, "table: expected a Tensor"],
+  [() => graphormer({ ...graph, path: indices(2, 2) }), RangeError, "path: expected 3 axes"],
   [
-    () =>
-      graphormer({
-        distance: tensor(2, 2),
-        spatial: tensor(2, 2),
-        path: tensor(2, 2),
-        edge: tensor(1, 1, 1),
-      }),
+    () => graphormer({ ...graph, path: indices(2, 2, 0) }),
     RangeError,
-    "path: expected 3 axes",
+    "path: expected 1 to 64 steps",
   ],
+  [() => graphormer({ ...graph, spatial: any(1) }), TypeError, "spatial: expected a Tensor, got 1"],
   [
-    () =>
-      graphormer({
-        distance: tensor(2, 2),
-        spatial: any(1),
-        path: tensor(2, 2, 1),
-        edge: tensor(1, 1, 1),
-      }),
+    () => graphormer({ ...graph, distance: tensor(2, 2) }),
     TypeError,
-    "spatial: expected a Tensor",
+    "distance: expected i32, got f32",
   ],
 ];
 

@@ -23,20 +23,16 @@ export interface GraphBias {
  *
  * The mean runs over the steps of the path, at least one. Cost: 2 * steps lookups per score.
  *
- * @throws TypeError   a part is not a Tensor
+ * @throws TypeError   a part is not a Tensor of its dtype
  * @throws RangeError  ranks other than 2, 2, 3 and 3, paths without steps, or more than 64 of them
  * @see Ying et al., "Do transformers really perform bad for graph representation?" (2021), sections 3.1.2 and 3.1.3
  */
 export function graphormer({ distance, spatial, path, edge }: GraphBias): ScoreMod {
   const parts = { distance, spatial, path, edge };
-  const ranks = { distance: 2, spatial: 2, path: 3, edge: 3 } as const;
-  for (const [name, part] of Object.entries(parts)) {
-    const rank = ranks[name as keyof typeof ranks];
-    if (!(part instanceof Tensor))
-      throw typeError({ name, expected: "a Tensor", got: describe(part) });
-    if (part.shape.length === rank) continue;
-    throw rangeError({ name, expected: `${rank} axes`, got: describe(part.shape) });
-  }
+  checkPart("distance", distance, { rank: 2, dtype: "i32" });
+  checkPart("spatial", spatial, { rank: 2, dtype: null });
+  checkPart("path", path, { rank: 3, dtype: "i32" });
+  checkPart("edge", edge, { rank: 3, dtype: null });
   const steps = path.shape[2] ?? 0;
   if (steps < 1 || steps > 64) {
     throw rangeError({ name: "path", expected: "1 to 64 steps (axis 2)", got: String(steps) });
@@ -51,6 +47,23 @@ export function graphormer({ distance, spatial, path, edge }: GraphBias): ScoreM
         return score + spatial[h][distance[q][kv]] + sum / taken;
       },
   );
+}
+
+interface Part {
+  readonly rank: number;
+  /** Null for any floating-point one. */
+  readonly dtype: "i32" | null;
+}
+
+function checkPart(name: string, part: unknown, { rank, dtype }: Part): void {
+  if (!(part instanceof Tensor)) {
+    throw typeError({ name, expected: "a Tensor", got: describe(part) });
+  }
+  if ((part.dtype === "i32") !== (dtype === "i32")) {
+    throw typeError({ name, expected: dtype ?? "a floating-point tensor", got: part.dtype });
+  }
+  if (part.shape.length === rank) return;
+  throw rangeError({ name, expected: `${rank} axes`, got: describe(part.shape) });
 }
 
 /** A ring of nodes with two kinds of edges, every third one of kind 2. */
