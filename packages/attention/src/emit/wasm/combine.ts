@@ -1,7 +1,7 @@
 /**
  * The end of decode: each row's partial results, in the order of their keys, become one.
  *
- *     m = max m_i,   l = sum of l_i 2^(m_i - m),   O = sum of O_i 2^(m_i - m)
+ *     m = max m_i,   l = sum of l_i 2^(c (m_i - m)),   O = sum of O_i 2^(c (m_i - m))
  *
  * A split in which the row attends to nothing (m_i = -inf, l_i = 0, O_i = 0) changes no bit.
  */
@@ -49,13 +49,13 @@ function sumPartials(context: KernelContext, f: FunctionBuilder, partials: Parti
   const { spec, fma } = context;
   const e = emitterOf(context, f);
   const sum = f.let("sum", f32(0));
-  const to = f.let("reference", reference(f, context, f.let("max", splat(maximum))));
+  const to = f.let("reference", reference(f, f.let("max", splat(maximum))));
   const [out, from] = [f.let("out", scratchAt(context, "out")), f.local("i32", "from")];
   const end = f.let("outEnd", plus(out, spec.Dv * 4));
   f.countUp("clear", out, end, 16, () => f.do(store("v128.store", out, f.lanes(0))));
   eachPartial(f, "sums", partials, (at) => {
     const own = load("v128.load32_splat", at, PARTIAL_AT.maximum);
-    const x = f.let("x", sub(mul(own, multiplier(context, f)), to));
+    const x = f.let("x", mul(sub(own, to), multiplier(context, f)));
     const alpha = f.let("alpha", exp2InPlace(e, x));
     const part = op("f32.mul", load("f32.load", at, PARTIAL_AT.sum), extractLane("f32x4", alpha, 0));
     f.set(sum, op("f32.add", sum, part));
@@ -102,7 +102,7 @@ function rowFunction(context: KernelContext): FunctionBuilder {
     f.do(perform(finish, state, own));
     const number = f.let("number", globalRow(context, row));
     writeRow(context, f, number, load("f32.load", own, OWN.inverse));
-    for (const [name, from] of [["lseAt", OWN.lse] as const, ["maxAt", OWN.natural] as const]) {
+    for (const [name, from] of [["lseAt", OWN.lse] as const, ["maxAt", OWN.maximum] as const]) {
       const base = param(context, name);
       f.if(op("i32.ne", base, i32(0)), () =>
         f.do(store("f32.store", plus(base, times(number, 4)), load("f32.load", own, from))),

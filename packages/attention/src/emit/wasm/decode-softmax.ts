@@ -2,7 +2,7 @@
  * The softmax of decode, one query row at a time: four keys in the lanes.
  *
  *     adjustRow   s = score(scale * s), -Infinity where masked or beyond the last key; the new maximum
- *     weighRow    p = 2^(c s - c m'), in place; m', and l = alpha * l + sum of p, into the row's partial result; yields alpha
+ *     weighRow    p = 2^(c (s - m')), in place; m', and l = alpha * l + sum of p, into the row's partial result; yields alpha
  */
 import { extractLane, i32, i32x4, load, op, shuffle, store } from "./asm/expression.ts";
 import type { F32, I32, V128 } from "./asm/expression.ts";
@@ -85,23 +85,22 @@ function bitsMask(context: KernelContext, f: FunctionBuilder, key: Local<"i32">,
 
 /** `weighRow(tile, count, partial, maximum)`: the row's scores to weights; yields alpha. */
 export function weighRowFunction(context: KernelContext): FunctionBuilder {
-  const { module, fma } = context;
+  const { module } = context;
   const params = { tile: "i32", count: "i32", partial: "i32", maximum: "f32" } as const;
   return module.function(
     "weighRow",
     params,
     (f, { tile, count, partial, maximum }) => {
       const e = emitterOf(context, f);
-      const to = f.let("reference", reference(f, context, f.let("max", splat(maximum))));
+      const to = f.let("reference", reference(f, f.let("max", splat(maximum))));
       const before = load("v128.load32_splat", partial, PARTIAL_AT.maximum);
       const factor = multiplier(context, f);
-      const x = f.let("x", sub(mul(before, factor), to));
+      const x = f.let("x", mul(sub(before, to), factor));
       const alpha = f.let("alpha", exp2InPlace(e, x));
-      f.set(to, op("f32x4.neg", to));
       const sum = f.let("sum", f.lanes(0));
       const end = f.let("end", plus(tile, times(count, 4)));
       f.countUp("keys", tile, end, 16, () => {
-        f.set(x, fma(load("v128.load", tile), factor, to));
+        f.set(x, mul(sub(load("v128.load", tile), to), factor));
         f.set(x, exp2InPlace(e, x));
         f.do(store("v128.store", tile, x));
         f.set(sum, add(sum, x));

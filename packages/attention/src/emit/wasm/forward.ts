@@ -176,7 +176,7 @@ function endFunction(context: KernelContext): FunctionBuilder {
       f.do(perform(finish, state, own));
       f.do(perform(unpack, base, times(panel, QUERY_LANES), out, plus(own, OWN.inverse)));
       optional(panel, "lseAt", OWN.lse);
-      optional(panel, "maxAt", OWN.natural);
+      optional(panel, "maxAt", OWN.maximum);
     });
     return undefined;
   });

@@ -10,9 +10,9 @@ const forward = [
   "  keep         partial runs: lane masks [key][8]; keys that nobody attends to drop out",
   "  scoreTile    S^T[key][8] = K Q^T; 6, 5 or 1 keys by 8 queries at a time",
   "  adjust       s = score(scale s), -inf where masked; m' = max(m, s)",
-  "  weigh        p = 2^(c s - c m'); alpha = 2^(c m - c m'); l = alpha l + sum of p",
+  "  weigh        p = 2^(c (s - m')); alpha = 2^(c (m - m')); l = alpha l + sum of p",
   "  valueTile    O^T[v][8] = alpha O^T + V^T P^T; 6 or 5 columns of V by 8 queries at a time",
-  "  end        out = O / l, lse = ln 2 (c m + log2 l)",
+  "  end        out = O / l, lse = m + ln l",
 ];
 
 const decode = [
@@ -20,9 +20,9 @@ const decode = [
   "  group      each run of keys within the split, in tiles:",
   "  dots         s[row][key] = q . k; four keys and one or two rows at a time",
   "  adjustRow    s = score(scale s), -inf where masked; m' = max(m, s); four keys in the lanes",
-  "  weighRow     p = 2^(c s - c m'); alpha = 2^(c m - c m'); l = alpha l + sum of p",
+  "  weighRow     p = 2^(c (s - m')); alpha = 2^(c (m - m')); l = alpha l + sum of p",
   "  weighted     O[row][v] = alpha O + p V; one or two rows at a time",
-  "combine: m = max m_i, l = sum of l_i 2^(c m_i - c m), O likewise; out = O / l, lse = ln 2 (c m + log2 l)",
+  "combine: m = max m_i, l = sum of l_i 2^(c (m_i - m)), O likewise; out = O / l, lse = m + ln l",
 ];
 
 const written = (title: string, expression: Expression | null): string[] =>

@@ -4,7 +4,7 @@
  *
  * With a score function, scores become natural logits, scale * dot, before it sees them. Without one, nobody sees them: the
  * tile holds dot products times the scale's sign, so that their maximum is the maximum, and |scale| is multiplied in
- * together with log2(e) where weights are taken: 2^(s * multiplier - m * multiplier), one fused multiply-add.
+ * together with log2(e) where weights are taken: 2^(multiplier * (s - m)).
  */
 import { PARAM } from "./abi.ts";
 import { f32, f64, op, select } from "./asm/expression.ts";

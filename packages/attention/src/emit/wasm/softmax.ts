@@ -2,9 +2,10 @@
  * What happens to a score tile between the two products, for one panel:
  *
  *     adjust    s = score(scale * s), -Infinity where masked; m' = max(m, s)
- *     weigh     p = 2^(c s - c m'), in place; alpha = 2^(c m - c m'); l = alpha * l + sum of p
+ *     weigh     p = 2^(c (s - m')), in place; alpha = 2^(c (m - m')); l = alpha * l + sum of p
  *
- * Online softmax in base 2 (Milakov & Gimelshein 2018). What s is and what c is (`multiplier`): see `scale.ts`.
+ * Online softmax in base 2 (Milakov & Gimelshein 2018). What s is and what c is (`multiplier`): see `scale.ts`. The difference comes before
+ * the product: it is exact where it matters, for scores near the maximum.
  */
 import { load, op, store } from "./asm/expression.ts";
 import type { I32, V128 } from "./asm/expression.ts";
@@ -21,7 +22,7 @@ import { multiplier, naturalLogit } from "./scale.ts";
 export const STATE = { maximum: 0, sum: 32, bytes: 64 } as const;
 
 /** Within `ScratchLayout.own`: what one pass hands to the next. */
-export const OWN = { maximum: 0, alpha: 32, inverse: 64, lse: 96, natural: 128 } as const;
+export const OWN = { maximum: 0, alpha: 32, inverse: 64, lse: 96 } as const;
 
 const adjustParams = {
   tile: "i32",
@@ -86,36 +87,32 @@ function keepOnly(f: FunctionBuilder, score: V128, mask: V128): Local<"v128"> {
   return f.let("kept", choose(mask, score, f.lanes(-Infinity)));
 }
 
-/** The base-2 logit that scores are taken relative to: the maximum's, or 0 where every score so far is -Infinity. */
-export function reference(f: FunctionBuilder, context: KernelContext, maximum: Local<"v128">): V128 {
-  const none = op("f32x4.eq", maximum, f.lanes(-Infinity));
-  return mul(op("v128.andnot", maximum, none), multiplier(context, f));
-}
+/** What scores are taken relative to: the maximum, or 0 where every score so far is -Infinity. */
+export const reference = (f: FunctionBuilder, maximum: Local<"v128">): V128 =>
+  op("v128.andnot", maximum, op("f32x4.eq", maximum, f.lanes(-Infinity)));
 
 /** `weigh(tile, end, state, own)`: scores to weights, in place. */
 export function weighFunction(context: KernelContext): FunctionBuilder {
-  const { module, fma } = context;
+  const { module } = context;
   const params = { tile: "i32", end: "i32", state: "i32", own: "i32" } as const;
   return module.function("weigh", params, (f, { tile, end, state, own }) => {
     const e = emitterOf(context, f);
     const factor = multiplier(context, f);
     const lanes = HALVES.map((half) => {
       const maximum = f.let(`max${half}`, load("v128.load", own, OWN.maximum + half));
-      const to = f.let(`reference${half}`, reference(f, context, maximum));
+      const to = f.let(`reference${half}`, reference(f, maximum));
       const before = load("v128.load", state, STATE.maximum + half);
-      // Both references are rounded products: equal maxima give an alpha of exactly 1.
-      const x = f.let(`x${half}`, sub(mul(before, factor), to));
+      const x = f.let(`x${half}`, mul(sub(before, to), factor));
       const alpha = f.let(`alpha${half}`, exp2InPlace(e, x));
       f.do(store("v128.store", state, maximum, STATE.maximum + half));
       f.do(store("v128.store", own, alpha, OWN.alpha + half));
       const sum = f.let(`sum${half}`, mul(alpha, load("v128.load", state, STATE.sum + half)));
-      f.set(to, op("f32x4.neg", to));
       return { to, x, sum, half };
     });
-    f.note("p = 2^(c s - c m'); l += p");
+    f.note("p = 2^(c (s - m')); l += p");
     f.countUp("keys", tile, end, PANEL_ROW, () => {
       for (const { to, x, sum, half } of lanes) {
-        f.set(x, fma(load("v128.load", tile, half), factor, to));
+        f.set(x, mul(sub(load("v128.load", tile, half), to), factor));
         f.set(x, exp2InPlace(e, x));
         f.do(store("v128.store", tile, x, half));
         f.set(sum, add(sum, x));

@@ -93,7 +93,10 @@ const round: LaneForm = ({ f }, args) => {
   return op("v128.or", sum, op("v128.and", lanes, f.lanes(-0)));
 };
 
-/** Floor or truncation of a / b, in float64, where quotients of 32-bit integers are exact enough. */
+/**
+ * Floor or truncation of a / b, in float64, where quotients of 32-bit integers are exact enough; 0 where b is 0. -2^31 / -1 wraps, as
+ * all arithmetic does, so that -1 has a way of its own.
+ */
 function quotient(f: FunctionBuilder, rounding: "f64x2.floor" | "f64x2.trunc", a: Local<"v128">, b: Local<"v128">): V128 {
   const two = (x: V128, y: V128): V128 =>
     op(
@@ -102,7 +105,8 @@ function quotient(f: FunctionBuilder, rounding: "f64x2.floor" | "f64x2.trunc", a
     );
   const upper = (x: V128): V128 => shuffle(x, x, [2, 3, 2, 3]);
   const all = shuffle(two(a, b), two(upper(a), upper(b)), [0, 1, 4, 5]);
-  return op("v128.andnot", all, op("i32x4.eq", b, f.words(0)));
+  const divided = op("v128.andnot", all, op("i32x4.eq", b, f.words(0)));
+  return choose(op("i32x4.eq", b, f.words(-1)), op("i32x4.neg", a), divided);
 }
 
 /** The exponent of a positive power of two below 2^31, else null. */

@@ -29,7 +29,9 @@ export function exp2InPlace(e: Emitter, x: Local<"v128">): V128 {
   f.set(x, larger(x, f.lanes(-127)));
   f.set(bits, roundedBits(f, x));
   f.set(x, sub(x, roundedValue(f, bits)));
-  return mul(exp2Fraction(e, x), powerOf2(f, bits));
+  const power = f.let("power", powerOf2(f, bits));
+  // 2^n + (2^n f) q(f): both products by 2^n are exact, and the chain of operations is one shorter.
+  return e.fma(horner(e, x, exp2Coefficients), mul(x, power), power);
 }
 
 /** ln 2 in two parts; the first has so few bits that n times it is exact. Cephes, expf.c. */
