@@ -3,15 +3,7 @@ import { maskMod, scoreMod } from "../api/mods.ts";
 import type { GalleryEntry, Mods } from "../variants/gallery-entry.ts";
 import { random } from "../variants/random.ts";
 
-const entry = (
-  name: string,
-  title: string,
-  { causal = false, make }: { causal?: boolean; make: GalleryEntry["make"] },
-): GalleryEntry => {
-  const { score, mask } = make({ B: 1, Hq: 1, Hkv: 1, M: 1, N: 1 }, 1);
-  const kind = score === undefined ? "mask" : mask === undefined ? "score" : "both";
-  return { name, title, kind, causal, source: "corner case", make };
-};
+const source = "corner case";
 
 /** Keeps keys above a threshold: a comparison of floats, decided once and passed as bits. */
 const keptKeys: GalleryEntry["make"] = ({ N }, seed) => {
@@ -74,11 +66,53 @@ const trigonometric: GalleryEntry["make"] = ({ Hq }, seed) => ({
 });
 
 export const extraVariants: readonly GalleryEntry[] = [
-  entry("kept-keys", "Float comparison", { causal: true, make: keptKeys }),
-  entry("per-head", "Mask per head", { causal: true, make: perHead }),
-  entry("empty-rows", "Rows without keys", { make: emptyRows }),
-  entry("everywhere", "Only full blocks", { make: everywhere }),
-  entry("causal-by-score", "Scores of -Infinity", { causal: true, make: causalByScore }),
-  entry("same-names", "Captures of one name", { make: sameNames }),
-  entry("trigonometric", "Sines and cosines", { make: trigonometric }),
+  {
+    name: "kept-keys",
+    title: "Float comparison",
+    kind: "mask",
+    causal: true,
+    source,
+    make: keptKeys,
+  },
+  { name: "per-head", title: "Mask per head", kind: "mask", causal: true, source, make: perHead },
+  {
+    name: "empty-rows",
+    title: "Rows without keys",
+    kind: "mask",
+    causal: false,
+    source,
+    make: emptyRows,
+  },
+  {
+    name: "everywhere",
+    title: "Full blocks only",
+    kind: "mask",
+    causal: false,
+    source,
+    make: everywhere,
+  },
+  {
+    name: "causal-by-score",
+    title: "Scores of -Infinity",
+    kind: "score",
+    causal: true,
+    source,
+    make: causalByScore,
+  },
+  {
+    name: "same-names",
+    title: "Captures of one name",
+    kind: "both",
+    causal: false,
+    source,
+    make: sameNames,
+  },
+  {
+    name: "trigonometric",
+    title: "Sines and cosines",
+    kind: "score",
+    causal: false,
+    source,
+    make: trigonometric,
+  },
 ];

@@ -1,4 +1,7 @@
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { compileExact } from "../reference/evaluate.ts";
 import { traceMod } from "../trace/trace-mod.ts";
@@ -86,6 +89,17 @@ describe("the gallery", () => {
     const picture = drawEntry({ name, kind, title, make, ...rest });
     expect(picture.split("\n")[0]).toContain(title);
     if (kind !== "none") expect(picture.split("\n").length).toBeGreaterThan(16);
+  });
+
+  test("draws a variant when its file is the program, and nothing when it is imported", async () => {
+    const file = fileURLToPath(new URL("sliding-window.ts", import.meta.url));
+    const run = promisify(execFile);
+    const drawn = await run(process.execPath, [file]);
+    expect(drawn.stdout).toContain("Sliding window");
+    expect(drawn.stdout.split("\n").length).toBeGreaterThan(32);
+    const imports = `import ${JSON.stringify(file)};`;
+    const imported = await run(process.execPath, ["--input-type=module", "--eval", imports]);
+    expect(imported.stdout).toBe("");
   });
 
   test("keeps every variant in a file of its own name", () => {
