@@ -84,7 +84,7 @@ function setBits(bits: Uint32Array, from: number, to: number): void {
     const bit = at % 32;
     const count = Math.min(32 - bit, to - at);
     const word = (at - bit) / 32;
-    const ones = count === 32 ? 0xffffffff : (2 ** count - 1) << bit;
+    const ones = (2 ** count - 1) << bit;
     bits[word] = (bits[word] ?? 0) | ones;
     at += count;
   }

@@ -5,7 +5,7 @@ import { Extremes } from "./extremes.ts";
 import { ints } from "./test-masks.ts";
 
 test("the extremes of a range are those of its elements, whether or not the rows rise", () => {
-  const length = fc.integer({ min: 1, max: 90 });
+  const length = fc.oneof(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 90 }));
   const property = fc.property(
     fc.infiniteStream(fc.integer()),
     length,

@@ -10,6 +10,8 @@ import { floats, ints, testMask, type Lengths, type TestMask } from "./test-mask
 interface Instruction {
   readonly op: OperatorOp;
   readonly types: readonly ScalarType[];
+  /** Takes its one operand twice. */
+  readonly twice?: true;
 }
 
 const take = (types: readonly ScalarType[], ops: readonly OperatorOp[]): readonly Instruction[] =>
@@ -19,6 +21,7 @@ const integerInstructions: readonly Instruction[] = [
   ...take(["i32", "i32"], ["add", "sub", "mul", "rem", "min", "max", "floorDiv", "truncDiv"]),
   ...take(["i32", "i32"], ["bitAnd", "bitOr", "bitXor", "lt", "le", "eq", "ne"]),
   ...take(["i32"], ["neg", "abs", "sign", "bitNot"]),
+  ...(["mul", "add", "sub"] as const).map((op) => ({ op, types: ["i32"], twice: true }) as const),
   ...take(["bool", "bool"], ["and", "or", "eq", "ne"]),
   ...take(["bool"], ["not", "toI32"]),
   ...take(["bool", "i32", "i32"], ["select"]),
@@ -36,6 +39,8 @@ type Pools = Record<ScalarType, Node[]>;
 const tensors = {
   steps: ints([0, 0, 1, 1, 1, 2, 2, 5, 5, 9, 9, 9, 12]),
   table: ints([3, -1, 4, 1, -5, 9, 2, 6, -5, 3, 5, 8], [3, 4]),
+  // Rows that rise, each beginning below the end of the one before.
+  ramps: ints([0, 1, 1, 4, 7, 0, 3, 3, 3, 9, 2, 2, 5, 8, 8], [3, 5]),
   weights: floats([0.5, -1.25, 3, 0.1, 7.5]),
 };
 
@@ -55,6 +60,8 @@ function leaves(ir: Builder): Pools {
     ir.load("steps", "i32", [kv]),
     ir.load("table", "i32", [ir.index("h"), kv]),
     ir.load("table", "i32", [q, kv]),
+    ir.load("ramps", "i32", [ir.index("b"), kv]),
+    ir.load("ramps", "i32", [q, kv]),
   ];
   return {
     i32: [...index, ...constants, ir.uniform("width", "i32"), ...loads],
@@ -72,11 +79,11 @@ function run(ir: Builder, program: readonly Choice[], instructions: readonly Ins
     const instruction = instructions[which % instructions.length];
     if (instruction === undefined) continue;
     const operands = instruction.types.flatMap((type, i) => {
-      // Newest first, so that programs grow deep rather than wide.
       const pool = pools[type];
       return pool[pool.length - 1 - ((picks[i] ?? 0) % pool.length)] ?? [];
     });
-    const node = ir.make(instruction.op, ...operands);
+    const twice = instruction.twice === true ? operands : [];
+    const node = ir.make(instruction.op, ...operands, ...twice);
     pools[node.type].push(node);
   }
   // A program that comes out constant still leaves a boundary.
@@ -85,7 +92,10 @@ function run(ir: Builder, program: readonly Choice[], instructions: readonly Ins
   return boundary === undefined ? result : ir.make("ne", result, boundary);
 }
 
-const choice: fc.Arbitrary<Choice> = fc.tuple(fc.nat(1000), fc.nat(30), fc.nat(30), fc.nat(30));
+/** Mostly one of the newest values, so that programs grow deep. */
+const pick = fc.oneof({ arbitrary: fc.nat(2), weight: 2 }, { arbitrary: fc.nat(30), weight: 1 });
+
+const choice: fc.Arbitrary<Choice> = fc.tuple(fc.nat(1000), pick, pick, pick);
 
 /** Masks over integers, or (`withFloats`) also over floats. */
 export const randomMask = ({
@@ -98,7 +108,7 @@ export const randomMask = ({
     : integerInstructions;
   const values = fc.record({
     width: fc.integer({ min: -3, max: 40 }),
-    slope: fc.float({ noNaN: true, min: -8, max: 8 }),
+    slope: fc.float({ min: -8, max: 8 }),
   });
   return fc
     .tuple(fc.array(choice, { minLength: 1, maxLength: 14 }), values)
