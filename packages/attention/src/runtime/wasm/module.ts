@@ -1,4 +1,5 @@
 /** A compiled WebAssembly module and its instance on the current memory. */
+import { internalError } from "../../errors.ts";
 
 export class LoadedModule<Exports> {
   readonly module: WebAssembly.Module;
@@ -10,7 +11,12 @@ export class LoadedModule<Exports> {
   }
 
   static async compile<Exports>(bytes: Uint8Array<ArrayBuffer>): Promise<LoadedModule<Exports>> {
-    return new LoadedModule<Exports>(await WebAssembly.compile(bytes));
+    try {
+      return new LoadedModule<Exports>(await WebAssembly.compile(bytes));
+    } catch (cause) {
+      const error = internalError(`the engine refuses a module: ${String(cause)}`);
+      throw Object.assign(error, { cause });
+    }
   }
 
   /** The exports of this thread's instance; made again when the memory is another one. */

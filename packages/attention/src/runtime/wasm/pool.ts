@@ -64,7 +64,12 @@ export class Pool {
     pool.#workers.forEach((worker, index) => {
       worker.post({ kind: "join", words: pool.#words, index } satisfies Order);
     });
-    await pool.join();
+    try {
+      await pool.join();
+    } catch (error) {
+      await pool.close();
+      throw error;
+    }
     for (const worker of pool.#workers) worker.hold(false);
     return pool;
   }
