@@ -10,7 +10,7 @@ import { interleave } from "../measure/interleave.ts";
 import type { Contestant, Timing } from "../measure/interleave.ts";
 import { PeakLoop } from "../measure/peak.ts";
 import { median, rounded } from "../measure/statistics.ts";
-import { gflops, workOf } from "../measure/work.ts";
+import { gflops, unmaskedFlops, workOf } from "../measure/work.ts";
 import type { Work } from "../measure/work.ts";
 import { formatFigure, formatMs, formatPercent, formatRatio } from "../terminal/format.ts";
 import type { Column } from "../terminal/table.ts";
@@ -45,6 +45,8 @@ interface Candidate {
   readonly kernel: CompiledAttention;
   readonly inputs: Inputs;
   readonly work: Work;
+  /** FLOPs per pair that the mask keeps. */
+  readonly keptFlops: number;
 }
 
 interface AttentionRow {
@@ -86,7 +88,15 @@ async function candidate(
     returnLse: true,
   });
   const { passed, problem } = checkRows(inputs, mods, result, { products: 2 ** 25 });
-  if (passed) return { name, shape, kernel, inputs, work: workOf(mods, shape) };
+  if (passed)
+    return {
+      name,
+      shape,
+      kernel,
+      inputs,
+      work: workOf(mods, shape),
+      keptFlops: unmaskedFlops(mods, shape),
+    };
   terminal.print(`${name} ${shapeText(shape)}: WRONG, not timed: ${problem}`);
   return null;
 }
@@ -118,7 +128,7 @@ interface Peak {
 }
 
 function rowOf(
-  { name, shape, work }: Candidate,
+  { name, shape, work, keptFlops }: Candidate,
   timing: Timing,
   peak: Peak | null,
   threads: number,
@@ -134,7 +144,7 @@ function rowOf(
     ms: rounded(timing.minMs),
     medianMs: rounded(timing.medianMs),
     gflops: rounded(reached),
-    gflopsUnmasked: rounded(gflops(work.unmaskedFlops, timing.minMs)),
+    gflopsUnmasked: rounded(gflops(keptFlops, timing.minMs)),
     peakGflops: roundedOrNull(peakGflops),
     fractionOfPeak: peakGflops === null ? null : rounded(reached / peakGflops, 3),
     fractionOfPeakMedian:

@@ -238,22 +238,21 @@ function bestWasm(rows: readonly PeerRow[]): readonly PeerRow[] {
 }
 
 async function run(options: BenchOptions, terminal: Terminal): Promise<BenchResult> {
+  const pairs = shapes
+    .flatMap((shape) => Object.keys(variants).map((variant) => ({ variant, shape })))
+    .filter(({ variant, shape }) => wanted(options, `${variant} ${shapeText(shape)}`));
+  if (pairs.length === 0) return { rows: [], correct: true };
   installPeers(options.mayInstall, (text) => terminal.progress(text));
-  await using device = await openDevice(
-    options.device,
-    options.revectorize ? { revectorize: true } : {},
-  );
+  const wide = options.revectorize ? { revectorize: true } : {};
+  await using device = await openDevice(options.device, { threads: 1, ...wide });
   const challengers = await openChallengers(terminal);
   const rows: PeerRow[] = [];
   let correct = true;
   try {
-    for (const shape of shapes) {
-      for (const variant of Object.keys(variants)) {
-        if (!wanted(options, `${variant} ${shapeText(shape)}`)) continue;
-        const found = await benchPair(variant, shape, { device, challengers, options, terminal });
-        if (found === null) correct = false;
-        else rows.push(...found);
-      }
+    for (const { variant, shape } of pairs) {
+      const found = await benchPair(variant, shape, { device, challengers, options, terminal });
+      if (found === null) correct = false;
+      else rows.push(...found);
     }
   } finally {
     for (const { process } of challengers) await process[Symbol.asyncDispose]();

@@ -81,6 +81,14 @@ export const bench: Command = defineCommand({
       },
       terminal,
     );
+    if (rows.length === 0 && correct) {
+      throw new UsageError({
+        name: "--only",
+        expected: "a part of a row's variant, shape and threads",
+        got: JSON.stringify(given.only),
+        remedy: "leave it out, or write for example --only causal",
+      });
+    }
     const date = new Date().toISOString();
     const result = { machine, command: terminal.command, date, ...more, rows };
     if (given.save) terminal.print(`saved ${await save(what, result)}`);

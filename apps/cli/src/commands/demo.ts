@@ -30,7 +30,7 @@ import type { Terminal } from "../terminal/terminal.ts";
 import { UsageError } from "../usage-error.ts";
 
 const DEFAULT_TOKENS = 1024;
-const HEADS = { Hq: 8, Hkv: 2, D: 64 } as const;
+const HEADS = { Hq: 4, Hkv: 2, D: 64 } as const;
 
 const unfused =
   "Unfused means: all scores written to memory by a WebAssembly SIMD matrix product, the score function called on " +

@@ -12,7 +12,7 @@ import { checkLine, checkRows } from "../measure/check-rows.ts";
 import { interleave } from "../measure/interleave.ts";
 import { describeMachine, machineLine } from "../measure/machine.ts";
 import { rounded } from "../measure/statistics.ts";
-import { gflops, workOf } from "../measure/work.ts";
+import { gflops, unmaskedFlops, workOf } from "../measure/work.ts";
 import { choice, integer, text } from "../options.ts";
 import { formatFigure, formatMs, formatPercent } from "../terminal/format.ts";
 import { UsageError } from "../usage-error.ts";
@@ -135,7 +135,7 @@ export const run: Command = defineCommand({
       medianMs: rounded(timing.medianMs),
       rounds: timing.rounds.length,
       gflops: rounded(gflops(work.flops, timing.minMs)),
-      gflopsUnmasked: rounded(gflops(work.unmaskedFlops, timing.minMs)),
+      gflopsUnmasked: rounded(gflops(unmaskedFlops(mods, shape), timing.minMs)),
       skippedShare: rounded(work.skippedShare),
       stolenPct: timing.stolenPct === null ? null : rounded(timing.stolenPct),
     };

@@ -7,37 +7,38 @@ import type { Mods, Shape } from "@vigil/attention/testing";
 export interface Work {
   /** 2 * (D + Dv), which is 4 * D, per pair of query and key in the unskipped 128 x 128 blocks. */
   readonly flops: number;
-  /** The same per pair that the mask keeps, however the blocks fall. */
-  readonly unmaskedFlops: number;
   /** Share of the 128 x 128 blocks' pairs that is skipped, 0 to 1. */
   readonly skippedShare: number;
+  /** Whether heads see different masks. */
+  readonly maskPerHead: boolean;
 }
 
-/** The block mask of a variant in blocks of 128, or null where it has no mask. */
-export const preparedMask = (
+const maskingOf = (
   mask: Mods["mask"],
   { B, Hq, M, N }: Shape,
-  blockSize = 128,
-): PreparedMask | null => (mask === undefined ? null : blockMask(mask, { B, Hq, M, N, blockSize }));
+): { readonly blockMask: PreparedMask["blocks"] | null; readonly kvLength: Int32Array } => ({
+  blockMask: mask === undefined ? null : blockMask(mask, { B, Hq, M, N, blockSize: 128 }).blocks,
+  kvLength: new Int32Array(B).fill(N),
+});
 
 export function workOf({ mask }: Mods, shape: Shape): Work {
-  const prepared = preparedMask(mask, shape);
-  const masking = {
-    blockMask: prepared?.blocks ?? null,
-    kvLength: new Int32Array(shape.B).fill(shape.N),
+  const masking = maskingOf(mask, shape);
+  const pairs = blockPairs(shape, masking);
+  const { B, Hq, M, N } = shape;
+  return {
+    flops: flopsPerPair(shape) * pairs,
+    skippedShare: 1 - pairs / (B * Hq * M * N),
+    maskPerHead: (masking.blockMask?.H ?? 1) > 1,
   };
+}
+
+/** The same operations per pair that the mask keeps, however the blocks fall. Asks the mask about each pair of cut blocks. */
+export function unmaskedFlops({ mask }: Mods, shape: Shape): number {
   const attends =
     mask === undefined
       ? null
       : (b: number, h: number, q: number, kv: number): boolean => mask({ b, h, q, kv });
-  const perPair = flopsPerPair(shape);
-  const pairs = blockPairs(shape, masking);
-  const { B, Hq, M, N } = shape;
-  return {
-    flops: perPair * pairs,
-    unmaskedFlops: perPair * attendedPairs(shape, masking, attends),
-    skippedShare: 1 - pairs / (B * Hq * M * N),
-  };
+  return flopsPerPair(shape) * attendedPairs(shape, maskingOf(mask, shape), attends);
 }
 
 export const gflops = (flops: number, ms: number): number => flops / ms / 1e6;

@@ -1,7 +1,8 @@
 /** Charts as inline SVG: colours come from the page's style sheet, every mark has a title, text is real text. */
+import { rounded } from "../measure/statistics.ts";
 import { formatMs, formatPercent, formatRatio } from "../terminal/format.ts";
 import type { VariantResult } from "./data.ts";
-import { html } from "./markup.ts";
+import { html, nothing } from "./markup.ts";
 import type { Markup } from "./markup.ts";
 
 interface Scale {
@@ -60,15 +61,15 @@ const pair = (variant: VariantResult, top: number, x: Scale): Markup =>
     >
     <text
       class="value"
-      x="${fixed(x(variant.unfusedMs) + 8)}"
+      x="${fixed(x(Math.max(variant.ms, variant.unfusedMs)) + 8)}"
       y="${top + ROW / 2}"
       dominant-baseline="middle"
       >${formatRatio(variant.speedup)}</text
     >
   </g>`;
 
-/** Two bars per variant: fused above unfused; the speed-up stands behind them. */
-export function timeChart(variants: readonly VariantResult[]): Markup {
+/** Two bars per variant: fused above unfused; the speed-up stands behind them. `id` is unique in the page. */
+export function timeChart(id: string, variants: readonly VariantResult[]): Markup {
   const max = Math.max(...variants.map(({ unfusedMs, ms }) => Math.max(unfusedMs, ms)));
   const x = linear(max, LEFT, WIDTH - RIGHT);
   const bottom = variants.length * ROW;
@@ -82,28 +83,42 @@ export function timeChart(variants: readonly VariantResult[]): Markup {
           y2="${bottom}"
         />
         <text class="tick" x="${fixed(x(tick))}" y="${bottom + 18}" text-anchor="middle"
-          >${tick === 0 ? "0" : formatTick(tick)}</text
+          >${formatTick(tick)}</text
         >`,
   );
   return html`<svg
     class="chart"
     viewBox="0 0 ${WIDTH} ${bottom + AXIS}"
     role="img"
-    aria-labelledby="times-title times-desc"
+    aria-labelledby="${id}-title ${id}-desc"
   >
-    <title id="times-title">Time per variant, fused and unfused</title>
-    <desc id="times-desc">
+    <title id="${id}-title">Time per variant, fused and unfused</title>
+    <desc id="${id}-desc">
       One pair of bars per variant; the same figures are in the table of results.
     </desc>
     ${grid}${variants.map((variant, at) => pair(variant, at * ROW, x))}
   </svg>`;
 }
 
-const formatTick = (ms: number): string => (ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`);
+const formatTick = (ms: number): string =>
+  ms === 0 ? "0" : ms >= 1000 ? `${rounded(ms / 1000)} s` : `${rounded(ms)} ms`;
 
 const HEIGHT = 320;
 const PLOT_LEFT = 64;
 const PLOT_BOTTOM = HEIGHT - 52;
+
+/** Where a variant would stand whose time is the full one's times its share of the work. */
+const proportional = (variants: readonly VariantResult[], x: Scale, y: Scale): Markup => {
+  const full = variants.find(({ skippedShare }) => skippedShare === 0);
+  if (full === undefined) return nothing;
+  return html` <line
+    class="proportional"
+    x1="${fixed(x(0))}"
+    y1="${fixed(y(0))}"
+    x2="${fixed(x(1))}"
+    y2="${fixed(y(full.ms))}"
+  />`;
+};
 
 /** Each variant by the work that its mask leaves (across) and its time (up): skipped blocks are skipped time. */
 export function workChart(variants: readonly VariantResult[]): Markup {
@@ -125,7 +140,7 @@ export function workChart(variants: readonly VariantResult[]): Markup {
           y="${fixed(y(tick))}"
           text-anchor="end"
           dominant-baseline="middle"
-          >${tick === 0 ? "0" : formatTick(tick)}</text
+          >${formatTick(tick)}</text
         >`,
   );
   const columns = [0, 0.25, 0.5, 0.75, 1].map(
@@ -157,7 +172,7 @@ export function workChart(variants: readonly VariantResult[]): Markup {
   >
     <title id="work-title">Time against the share of blocks computed</title>
     <desc id="work-desc">One dot per variant; the same figures are in the table of results.</desc>
-    ${rows}${columns}${dots}
+    ${rows}${columns}${proportional(variants, x, y)}${dots}
     <text class="axis" x="${(PLOT_LEFT + WIDTH - 24) / 2}" y="${HEIGHT - 8}" text-anchor="middle">
       share of 128 x 128 blocks that are computed
     </text>

@@ -6,7 +6,9 @@ export interface VariantResult {
   readonly name: string;
   readonly title: string;
   readonly source: string;
-  /** The user's function as it was compiled. */
+  /** Whether it has a score function, which costs time on every score. */
+  readonly scored: boolean;
+  /** The functions as their author wrote them. */
   readonly text: string;
   readonly compileMs: number;
   readonly verification: RowCheck;

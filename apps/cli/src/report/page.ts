@@ -36,7 +36,7 @@ function header({ variants, shape, documents, device, seconds }: DemoReport): Ma
       ${tile("verified against float64", `${passed} of ${variants.length}`)}
       ${tile("median compile time", formatMs(median(variants.map((v) => v.compileMs))))}
       ${tile("median speed-up", formatRatio(median(variants.map((v) => v.speedup))))}
-      ${tile("fastest kernel", `${formatFigure(Math.max(...variants.map((v) => v.gflops)))} GFLOP/s`)}
+      ${tile("blocks skipped, at most", formatPercent(Math.max(...variants.map((v) => v.skippedShare))))}
       ${tile("whole run", formatMs(seconds * 1000))}
     </dl>
   </header>`;
@@ -88,32 +88,60 @@ function results({ variants, unfused }: DemoReport): Markup {
           ${variants.map(resultRow)}
         </tbody>
       </table>
-    </div>`;
+    </div>
+    ${interpretedNote(variants)}`;
 }
 
-const charts = ({ variants }: DemoReport): Markup =>
-  html`<h2>Fused beside unfused</h2>
+function timeFigure(id: string, caption: string, variants: readonly VariantResult[]): Markup {
+  if (variants.length === 0) return nothing;
+  return html`<figure>
+    <div class="plot" tabindex="0" role="region" aria-label="${caption}">
+      ${timeChart(id, variants)}
+    </div>
+    <figcaption>${caption}</figcaption>
+  </figure>`;
+}
+
+function charts({ variants }: DemoReport): Markup {
+  const masks = variants.filter(({ scored }) => !scored);
+  const scores = variants.filter(({ scored }) => scored);
+  const work =
+    masks.length < 2
+      ? nothing
+      : html`<h2>Skipped blocks are skipped time</h2>
+          <figure>
+            <div class="plot" tabindex="0" role="region" aria-label="Time against work">
+              ${workChart(masks)}
+            </div>
+            <figcaption>
+              Each dot is a variant without a score function. On the line, time is the share of
+              blocks times full attention's; below it, cut blocks are skipped in part; above it, the
+              mask itself takes time.
+            </figcaption>
+          </figure>`;
+  return html`<h2>Fused beside unfused</h2>
+    <p>Shorter is better; behind each pair, how many times faster the fused kernel is.</p>
     <ul class="legend">
       <li><i class="fused"></i>one fused kernel</li>
       <li><i class="unfused"></i>scores, softmax and product one after the other</li>
     </ul>
-    <figure>
-      ${timeChart(variants)}
-      <figcaption>
-        Shorter is better; behind each pair, how many times faster the fused kernel is.
-      </figcaption>
-    </figure>
-    <h2>Skipped blocks are skipped time</h2>
-    <figure>
-      ${workChart(variants)}
-      <figcaption>
-        Each dot is a variant. What lies above its neighbours spends its time in its score function
-        or in blocks that the mask cuts.
-      </figcaption>
-    </figure>`;
+    ${timeFigure("masks", "Masks: the gain is what is skipped, and what is not written to memory", masks)}
+    ${timeFigure("scores", "Score functions: the gain is also that the function runs in the kernel", scores)}
+    ${work}`;
+}
 
 /** The XML prologue and the document type do not belong inside a page. */
 const inlineSvg = (svg: string): Markup => new Markup(svg.replace(/^<\?xml.*?\?>\s*/s, ""));
+
+/** Variants whose unfused time needs a word. */
+function interpretedNote(variants: readonly VariantResult[]): Markup {
+  const names = variants.filter((v) => v.unfusedInterpreted).map(({ name }) => name);
+  if (names.length === 0) return nothing;
+  return html`<p class="quiet">
+    ${names.join(", ")}: relies on indices that are clamped, which plain arrays are not, so its
+    unfused computation interprets the score function and is slow.
+  </p>`;
+}
 
 const picture = ({ pictureSvg }: VariantResult): Markup =>
   pictureSvg === null
@@ -139,7 +167,7 @@ function card(variant: VariantResult): Markup {
     <p class="numbers">
       <span>${formatMs(variant.ms)}</span><span>${formatFigure(variant.gflops)} GFLOP/s</span>
       <span>${formatPercent(variant.skippedShare)} skipped</span
-      ><span>${formatRatio(variant.speedup)} faster than unfused</span>
+      ><span>speed-up ${formatRatio(variant.speedup)}</span>
     </p>
     <p class="quiet">
       ${passMark(verification.passed)} on ${formatCount(verification.rows)} of
@@ -195,8 +223,9 @@ export function renderReport(report: DemoReport): string {
           ${results(report)} ${charts(report)}
           <h2>Variants</h2>
           <p>
-            Queries run down, keys across. Dark blocks are computed without looking at the mask,
-            light ones are cut by it, the rest is skipped.
+            Masks: queries run down, keys across; dark blocks are computed without looking at the
+            mask, light ones are cut by it, the rest is skipped. The pictures are finer than the
+            kernels' own blocks. Scores: what is added where, or what becomes of a score.
           </p>
           <div class="cards">${report.variants.map(card)}</div>
         </main>

@@ -9,6 +9,8 @@ export const style = `
   --line: light-dark(#e3e5e8, #31363d);
   --fused: light-dark(#1f6feb, #5b9dff);
   --unfused: light-dark(#b8bfc9, #59616c);
+  --partial: light-dark(#9cc3fa, #2f5488);
+  --empty: light-dark(#eef1f5, #262b32);
   --good: light-dark(#14743a, #4cc38a);
   --bad: light-dark(#b3261e, #ff8a80);
   --code: light-dark(#f4f5f6, #121418);
@@ -32,7 +34,7 @@ a { color: var(--fused); }
 :focus-visible { outline: 2px solid var(--fused); outline-offset: 2px; border-radius: 3px; }
 code, pre { font-family: var(--mono); font-size: 0.84em; }
 
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: 1rem; margin: 2rem 0 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); gap: 0.8rem; margin: 2rem 0 0; }
 .tiles div { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 0.9rem 1.1rem; }
 .tiles dt { font-size: 0.85rem; }
 .tiles dd { margin: 0; font-size: 1.65rem; font-weight: 650; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; }
@@ -53,7 +55,8 @@ figcaption { color: var(--quiet); font-size: 0.9rem; margin-top: 0.5rem; max-wid
 .legend { display: flex; gap: 1.4rem; font-size: 0.9rem; margin: 0.6rem 0; padding: 0; list-style: none; }
 .legend li { display: flex; align-items: center; gap: 0.5rem; }
 .legend i { width: 0.85rem; height: 0.85rem; border-radius: 3px; display: inline-block; }
-.chart { width: 100%; height: auto; display: block; font-size: 13px; }
+.plot { overflow-x: auto; }
+.chart { width: 100%; min-width: 40rem; height: auto; display: block; font-size: 13px; }
 .chart text { fill: var(--quiet); font-variant-numeric: tabular-nums; }
 .chart text.label { fill: var(--ink); font-family: var(--mono); font-size: 12px; }
 .chart text.value { fill: var(--ink); font-weight: 600; }
@@ -61,6 +64,7 @@ figcaption { color: var(--quiet); font-size: 0.9rem; margin-top: 0.5rem; max-wid
 .chart .fused, .chart .dot, i.fused { fill: var(--fused); background: var(--fused); }
 .chart .unfused, i.unfused { fill: var(--unfused); background: var(--unfused); }
 .chart .dot { fill-opacity: 0.75; stroke: var(--card); }
+.chart .proportional { stroke: var(--quiet); stroke-dasharray: 4 4; }
 
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1.2rem; margin-top: 1.2rem; }
 .cards article { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1.1rem 1.2rem; min-width: 0; display: flex; flex-direction: column; gap: 0.7rem; }
@@ -68,7 +72,14 @@ figcaption { color: var(--quiet); font-size: 0.9rem; margin-top: 0.5rem; max-wid
 .cards p { margin: 0; font-size: 0.9rem; }
 .cards .numbers { display: flex; flex-wrap: wrap; gap: 0.2rem 1.1rem; font-size: 0.9rem; margin: 0; font-variant-numeric: tabular-nums; }
 .picture { display: grid; place-items: center; min-height: 11rem; border-radius: 6px; }
-.picture svg, .picture img { width: 100%; max-width: 17rem; height: auto; }
+.picture { overflow: hidden; }
+.picture > svg { width: 100%; max-width: 16rem; height: auto; fill: var(--quiet); }
+.picture rect { fill: var(--empty); }
+.picture svg svg:not(.map) path:first-of-type { fill: var(--fused); }
+.picture svg svg:not(.map) path:last-of-type { fill: var(--partial); }
+.picture .map path { fill: var(--fused); }
+.picture .curve { fill: none; stroke: var(--fused); stroke-width: 2.5; }
+.picture .zero { stroke: var(--unfused); }
 .picture.none { border: 1px dashed var(--line); color: var(--quiet); font-size: 0.9rem; text-align: center; padding: 1rem; }
 details { border-top: 1px solid var(--line); padding-top: 0.6rem; }
 summary { cursor: pointer; font-size: 0.9rem; color: var(--quiet); }
