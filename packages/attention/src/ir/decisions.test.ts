@@ -189,6 +189,48 @@ describe("a decision over four conditions", () => {
   });
 });
 
+describe("a decision over sixteen conditions, too many for a table,", () => {
+  const many = Array.from({ length: 16 }, (_, at) => le(make.make("mul", q, int(at + 2)), kv));
+  const orders = fc.shuffledSubarray(many, { minLength: 16, maxLength: 16 });
+
+  /** The conjunction, cut into two parts at random places; parts may be written as !(!x || !y). */
+  const conjunction = (terms: readonly Node[], cuts: readonly number[], depth = 0): Node => {
+    const [first, second] = terms;
+    if (first === undefined) return yes;
+    if (second === undefined) return first;
+    const cut = 1 + ((cuts[depth % cuts.length] ?? 0) % (terms.length - 1));
+    const left = conjunction(terms.slice(0, cut), cuts, depth + 1);
+    const right = conjunction(terms.slice(cut), cuts, depth + 2);
+    if (cut % 3 === 0) return not(or(not(left), not(right)));
+    return cut % 3 === 1 ? and(left, right) : choose(left, right, no);
+  };
+
+  test("reaches one form however its && are nested, negated and ordered", () => {
+    const cuts = fc.array(fc.nat(20), { minLength: 3, maxLength: 9 });
+    const property = fc.property(orders, cuts, orders, cuts, (x, f, y, g) => {
+      expect(canonical(conjunction(x, f))).toBe(canonical(conjunction(y, g)));
+    });
+    fc.assert(property, { numRuns: runs });
+  });
+
+  test("reaches one form as early returns of two values, as one ||, and as nested ?:", () => {
+    const property = fc.property(orders, orders, (x, y) => {
+      const returns = x.reduce((rest, term) => choose(term, minusInfinity, rest), score);
+      const merged = choose(y.reduce(or), minusInfinity, score);
+      const flipped = y.reduce((rest, term) => choose(not(term), rest, minusInfinity), score);
+      expect(canonical(returns)).toBe(canonical(merged));
+      expect(canonical(flipped)).toBe(canonical(merged));
+    });
+    fc.assert(property, { numRuns: runs });
+  });
+
+  test("is decided where a condition meets its negation", () => {
+    const contradiction = many.reduce(and, not(many[3] ?? yes));
+    expect(simplify(contradiction).attr).toBe(false);
+    expect(simplify(not(contradiction)).attr).toBe(true);
+  });
+});
+
 test("a mask in the form that a person would write stays in it", () => {
   const shown = (node: Node): string => showNode(simplify(node));
   const globalToken = lt(kv, int(4));

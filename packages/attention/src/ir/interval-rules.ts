@@ -125,7 +125,7 @@ const rounding = (f: (x: number) => number): Row =>
 const buffer = new DataView(new ArrayBuffer(4));
 
 /** The next single-precision number above x. */
-function nextUp(x: number): number {
+export function nextUp(x: number): number {
   if (x === Infinity || x !== x) return x;
   if (x === 0) return 2 ** -149;
   buffer.setFloat32(0, x);

@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { Builder } from "./builder.ts";
 import { compileElement } from "./evaluate.ts";
-import { ALWAYS, NEVER, compileIntervals } from "./intervals.ts";
+import { ALWAYS, MAYBE, NEVER, compileIntervals } from "./intervals.ts";
 import type { Box } from "./intervals.ts";
 import { graphCases } from "./testing-graphs.ts";
-import type { Axis, Position } from "./types.ts";
+import type { Axis, CaptureValues, Node, Position } from "./types.ts";
 
 const runs = process.env["VIGIL_TEST"] === "full" ? 50_000 : 1_000;
 
@@ -84,5 +85,85 @@ describe("soundness", () => {
       },
     );
     fc.assert(check, { numRuns: runs });
+  });
+});
+
+describe("tightness: the verdict of a block is never MAYBE where the block is empty or full", () => {
+  const make = new Builder();
+  const q = make.index("q");
+  const kv = make.index("kv");
+  const int = (value: number): Node => make.constant("i32", value);
+  const le = (x: Node, y: Node): Node => make.make("le", x, y);
+  const and = (x: Node, y: Node): Node => make.make("and", x, y);
+  const doc = (at: Node): Node => make.load("doc", "i32", [at]);
+  const distance = make.make("sub", q, kv);
+  const causal = le(kv, q);
+  const slope = make.constant("f32", 0.3);
+  const block = (x: Node): Node => make.make("floorDiv", x, int(16));
+  const row = (x: Node): Node => make.make("floorDiv", x, int(8));
+  const near = (x: Node, y: Node): Node => le(make.make("abs", make.make("sub", x, y)), int(1));
+
+  const masks: readonly (readonly [string, Node])[] = [
+    ["causal", causal],
+    ["sliding window", and(causal, le(distance, int(20)))],
+    ["prefix", make.make("or", le(kv, int(10)), causal)],
+    ["documents", make.make("eq", doc(q), doc(kv))],
+    ["causal documents", and(causal, make.make("eq", doc(q), doc(kv)))],
+    ["blocks by division", le(block(kv), block(q))],
+    ["blocks by shift", le(make.make("shr", kv, int(4)), make.make("shr", q, int(4)))],
+    ["rows of an image", near(row(q), row(kv))],
+    ["a bias in floats", le(make.make("mul", make.make("toF32", distance), slope), slope)],
+    ["allowed keys", make.load("keep", "bool", [kv])],
+    ["a dense mask", make.load("dense", "bool", [q, kv])],
+    ["the exponential of a distance", le(make.make("exp", make.make("toF32", distance)), slope)],
+  ];
+
+  const length = 64;
+  const size = 8;
+  const captures: CaptureValues = {
+    uniforms: new Map(),
+    tensors: new Map([
+      [
+        "doc",
+        { type: "i32", shape: [length], data: Int32Array.from({ length }, (_, i) => i / 13) },
+      ],
+      [
+        "keep",
+        { type: "bool", shape: [length], data: Uint8Array.from({ length }, (_, i) => +(i > 30)) },
+      ],
+      [
+        "dense",
+        {
+          type: "bool",
+          shape: [length, length],
+          data: Uint8Array.from({ length: length ** 2 }, (_, i) => +(i % length <= i / length)),
+        },
+      ],
+    ]),
+  };
+
+  const boxAt = (row: number, column: number): Box => ({
+    ...{ bLo: 0, bHi: 0, hLo: 0, hHi: 0 },
+    ...{ qLo: row, qHi: row + size - 1, kvLo: column, kvHi: column + size - 1 },
+  });
+
+  test.each(masks)("%s", (_, root) => {
+    const evaluator = compileIntervals(root, captures);
+    const element = compileElement(root, captures);
+    for (let top = 0; top < length; top += size) {
+      for (let left = 0; left < length; left += size) {
+        const box = boxAt(top, left);
+        const seen = new Set<unknown>();
+        for (let at = box.qLo; at <= box.qHi; at++) {
+          for (let key = box.kvLo; key <= box.kvHi; key++) seen.add(element(0, 0, at, key, 0));
+        }
+        const expected = seen.size === 2 ? MAYBE : seen.has(true) ? ALWAYS : NEVER;
+        expect({ top, left, verdict: evaluator.verdict(box) }).toEqual({
+          top,
+          left,
+          verdict: expected,
+        });
+      }
+    }
   });
 });

@@ -5,7 +5,7 @@
  */
 import type { OperatorOp } from "./builder.ts";
 import { canonicalDecision } from "./decisions.ts";
-import type { Maker } from "./decisions.ts";
+import type { Maker } from "./choose.ts";
 import { I32_MAX, I32_MIN } from "./interval-rules.ts";
 import type { Node, Op } from "./types.ts";
 

@@ -13,7 +13,7 @@ import type { OperatorOp } from "./builder.ts";
 import { Cell, ruleOf } from "./interval-rules.ts";
 import { ops } from "./ops.ts";
 import { rules } from "./rules.ts";
-import type { Maker } from "./decisions.ts";
+import type { Maker } from "./choose.ts";
 import { scalarOf } from "./scalar.ts";
 import type { Expression, Node } from "./types.ts";
 

@@ -15,10 +15,10 @@ export interface Literal {
 /** A product of literals; the empty product is true. */
 export type Product = readonly Literal[];
 
-/** Thrown and caught inside this folder: the function has no short sum of products. */
-export class TooLong extends Error {}
+const MAX_PRODUCTS = 24;
 
-const MAX_PRODUCTS = 64;
+/** Ends the search for a cover that has become too long. */
+class TooLong extends Error {}
 
 export class TruthSpace {
   readonly size: number;
@@ -26,7 +26,6 @@ export class TruthSpace {
   readonly all: bigint;
   readonly #variables: readonly bigint[];
 
-  /** The functions of `size` variables. */
   constructor(size: number) {
     this.size = size;
     this.all = (1n << (1n << BigInt(size))) - 1n;
@@ -46,12 +45,16 @@ export class TruthSpace {
   }
 
   /**
-   * An irredundant sum of products that is true on `lower`, false outside `upper`, and free between.
-   *
-   * @throws TooLong  it would have more than 64 products
+   * An irredundant sum of products that is true on `lower`, false outside `upper`, and free between;
+   * null where it would have more than 24 products.
    */
-  cover(lower: bigint, upper: bigint): readonly Product[] {
-    return this.#cover(lower, upper, this.size - 1).products;
+  cover(lower: bigint, upper: bigint): readonly Product[] | null {
+    try {
+      return this.#cover(lower, upper, this.size - 1).products;
+    } catch (error) {
+      if (error instanceof TooLong) return null;
+      throw error;
+    }
   }
 
   #cover(lower: bigint, upper: bigint, from: number): { products: Product[]; table: bigint } {
@@ -89,6 +92,15 @@ export class TruthSpace {
     const one = table & variable;
     return [zero | (zero << half), one | (one >> half)];
   }
+}
+
+const spaces = new Map<number, TruthSpace>();
+
+/** The functions of `size` variables; one space for each size. */
+export function truthSpace(size: number): TruthSpace {
+  const space = spaces.get(size) ?? new TruthSpace(size);
+  spaces.set(size, space);
+  return space;
 }
 
 /** A sum of products with common factors taken out: `a & b | a & c` becomes `a & (b | c)`. */

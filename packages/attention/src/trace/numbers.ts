@@ -14,7 +14,8 @@ export type Num = { readonly kind: "static"; readonly value: number } | ScalarVa
 
 export const staticNumber = (value: number): Num => ({ kind: "static", value });
 
-export const isInt32 = (value: number): boolean => Object.is(value, value | 0);
+/** -0 too, which `-i` is in the first turn of a loop: as an i32 it is 0. */
+export const isInt32 = (value: number): boolean => value === (value | 0);
 
 /** The number as an i32, or null where it is not provably an integer of 32 bits. */
 export function asInteger(builder: Builder, num: Num): Node | null {

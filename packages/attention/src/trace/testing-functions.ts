@@ -64,6 +64,8 @@ export const scores = {
   "booleans compared":
     "((q > 2) === (kv > 2)) + ((q > 2) < (kv > 2)) + ((q > 3) == 1) + ((q > 3) !== 1)",
   "numbers as conditions": "(q ? 1 : 2) + (score ? 3 : 4) + (!kv ? 5 : 6) + (!!h ? 1 : 0)",
+  "negated counters of loops":
+    "{ let s = 0; for (let i = 0; i < 3; i++) s += ids[-i + q]; return s; }",
   "&& and || of numbers": "(q && kv) + (q || 7) + (q > kv && 5) + (kv > 2 || score) + (score && q)",
   "?? of numbers": "(q ?? 3) + (undefined ?? 4)",
   "minimum and maximum": "Math.min(q, kv, 5) + Math.max(score, 0) + Math.min(q, 2.5) + Math.max(q)",

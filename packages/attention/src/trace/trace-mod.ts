@@ -103,6 +103,14 @@ export function traceDefinition(definition: Definition): Traced {
  */
 export const traceMod = (mod: Mod): Traced => traceDefinition(mod[definitionKey]);
 
+/** As `traceMod`, before simplification: what rounding may do to a function is judged by its own operations. */
+export function traceUnsimplified(mod: Mod): Traced {
+  const definition = mod[definitionKey];
+  const leaves = leavesOf(definition);
+  const expression = describeReads(definition.kind, rootOf(definition, leaves));
+  return { expression, captures: valuesOf(expression, leaves) };
+}
+
 /**
  * The expression of a function given as JavaScript text, without type annotations.
  * With `captures` the text is of a function that takes them as one object and returns the score or mask function.
