@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import { buildBlockMask } from "./build.ts";
 import { checkBlockMask } from "./check.ts";
 import { denseMask } from "./dense.ts";
-import { attendsOf, expectSameMask } from "./expect-mask.ts";
+import { attendsOf, expectSameMask } from "./test-expect-mask.ts";
 import { oracleBlockMask } from "./oracle.ts";
-import { randomLengths, randomMask } from "./random-mask.ts";
+import { randomLengths, randomMask } from "./test-random-mask.ts";
 import * as masks from "./test-masks.ts";
 
 const documentIds = (length: number): Int32Array =>

@@ -4,7 +4,7 @@ import { buildBlockMask } from "./build.ts";
 import { FULL, PARTIAL } from "./block-mask.ts";
 import { coarsen } from "./coarsen.ts";
 import { denseBlocks, EMPTY } from "./dense.ts";
-import { randomLengths, randomMask } from "./random-mask.ts";
+import { randomLengths, randomMask } from "./test-random-mask.ts";
 import { sliceBlockMask } from "./slice.ts";
 import * as masks from "./test-masks.ts";
 

@@ -4,8 +4,8 @@ import { buildBlockMask } from "./build.ts";
 import { checkBlockMask } from "./check.ts";
 import { cropBlockMask } from "./crop.ts";
 import { denseMask } from "./dense.ts";
-import { attendsOf } from "./expect-mask.ts";
-import { randomLengths, randomMask } from "./random-mask.ts";
+import { attendsOf } from "./test-expect-mask.ts";
+import { randomLengths, randomMask } from "./test-random-mask.ts";
 import * as masks from "./test-masks.ts";
 
 test("a cropped mask spells out the rows and keys that were kept", () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { buildBlockMask } from "./build.ts";
 import { denseBlocks, denseMask } from "./dense.ts";
-import { attendsOf } from "./expect-mask.ts";
+import { attendsOf } from "./test-expect-mask.ts";
 import * as masks from "./test-masks.ts";
 
 const rows = (dense: Uint8Array, columns: number): readonly string[] =>

@@ -5,7 +5,7 @@ import { FULL, PARTIAL } from "./block-mask.ts";
 import { coarsen } from "./coarsen.ts";
 import { EMPTY } from "./dense.ts";
 import { drawSvg } from "./draw-svg.ts";
-import { randomLengths, randomMask } from "./random-mask.ts";
+import { randomLengths, randomMask } from "./test-random-mask.ts";
 import * as masks from "./test-masks.ts";
 
 /** Paints the rectangles of the picture's two paths on a grid of cells. */

@@ -5,7 +5,7 @@ import { causal } from "../variants/causal.ts";
 import { gallery } from "../variants/gallery.ts";
 import { buildBlockMask } from "./build.ts";
 import { denseMask } from "./dense.ts";
-import { attendsOf, expectSameMask } from "./expect-mask.ts";
+import { attendsOf, expectSameMask } from "./test-expect-mask.ts";
 import { oracleBlockMask } from "./oracle.ts";
 import { options, type Lengths } from "./test-masks.ts";
 

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { ALWAYS, compileIntervals, MAYBE, NEVER } from "../ir/intervals.ts";
 import { BoxList } from "./box-list.ts";
 import { IntervalBatch } from "./interval-batch.ts";
-import { randomMask } from "./random-mask.ts";
+import { randomMask } from "./test-random-mask.ts";
 import { ints, testMask } from "./test-masks.ts";
 
 /** Small numbers meet each other's ends; those near 2^31 leave 32 bits. */

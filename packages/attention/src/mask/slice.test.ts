@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { buildBlockMask } from "./build.ts";
 import { checkBlockMask } from "./check.ts";
 import { denseMask } from "./dense.ts";
-import { attendsOf, expectSameMask } from "./expect-mask.ts";
+import { attendsOf, expectSameMask } from "./test-expect-mask.ts";
 import { sliceBlockMask } from "./slice.ts";
 import * as masks from "./test-masks.ts";
 

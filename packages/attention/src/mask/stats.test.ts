@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { buildBlockMask } from "./build.ts";
 import { FULL, PARTIAL } from "./block-mask.ts";
 import { denseBlocks } from "./dense.ts";
-import { randomLengths, randomMask } from "./random-mask.ts";
+import { randomLengths, randomMask } from "./test-random-mask.ts";
 import { blockMaskStats, sparsity } from "./stats.ts";
 import * as masks from "./test-masks.ts";
 

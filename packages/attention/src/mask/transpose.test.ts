@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { buildBlockMask } from "./build.ts";
 import { PARTIAL, RUN_STRIDE, type BlockMask } from "./block-mask.ts";
 import { denseBlocks, EMPTY } from "./dense.ts";
-import { randomLengths, randomMask } from "./random-mask.ts";
+import { randomLengths, randomMask } from "./test-random-mask.ts";
 import * as masks from "./test-masks.ts";
 import { transposeBlockMask, type BlockMaskColumns } from "./transpose.ts";
 import { forEachRun } from "./walk.ts";
