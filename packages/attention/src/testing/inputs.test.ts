@@ -48,6 +48,12 @@ describe("test inputs", () => {
     },
   );
 
+  test("of extreme numbers have them at the scale of the call", () => {
+    const { query, key, value } = makeInputs(shape, { ...plain, numbers: "extreme", scale: -0.3 });
+    const { max } = referenceAttention({ query, key, value, scale: -0.3 });
+    expect(Math.max(...max)).toBeCloseTo(80, 3);
+  });
+
   test("of equal numbers weigh all keys alike", () => {
     const { query, key, value } = makeInputs(shape, { ...plain, numbers: "equal" });
     const { lse, max } = referenceAttention({ query, key, value });

@@ -7,7 +7,7 @@ import { type Random, random } from "../variants/random.ts";
 
 /**
  * - `normal`: elements of mean 0 and deviation 1, logits too.
- * - `extreme`: logits of +80, -80 and anything between; the signs flip from query to query.
+ * - `extreme`: logits of +80, -80 and anything between, at the scale in use; the signs flip from query to query.
  * - `equal`: all keys of a head are the same, so all its logits are.
  * - `nan`: as `normal`, with one query row and one key row that hold a NaN.
  */
@@ -33,6 +33,8 @@ export interface InputOptions {
   readonly numbers: Numbers;
   readonly layout: Layout;
   readonly seed: number;
+  /** What the call will multiply dot products by; null or left out for 1 / sqrt(D). */
+  readonly scale?: number | null;
 }
 
 /** Query [B, Hq, M, D], key [B, Hkv, N, D] and value [B, Hkv, N, Dv]; equal arguments give equal elements. */
@@ -40,7 +42,7 @@ export function makeInputs(shape: Shape, options: InputOptions): Inputs {
   const { B, Hq, Hkv, M, N, D, Dv } = shape;
   const { dtype, numbers, layout, seed } = options;
   const rng = random(seed);
-  const rows = fillers[numbers](rng, shape);
+  const rows = fillers[numbers](rng, { ...shape, scale: options.scale ?? 1 / Math.sqrt(D) });
   const kvLayout = layout;
   const queryLayout = layout === "shared" ? "dense" : layout;
   return {
@@ -53,7 +55,10 @@ export function makeInputs(shape: Shape, options: InputOptions): Inputs {
 /** The element of row `row` at `d`; called once per element, row-major. */
 type Fill = (row: number, d: number) => number;
 
-type Filler = (rng: Random, shape: Shape) => { readonly query: Fill; readonly key: Fill };
+type Filler = (
+  rng: Random,
+  shape: Shape & { readonly scale: number },
+) => { readonly query: Fill; readonly key: Fill };
 
 /** The largest logit of `extreme`, before score functions. */
 const EXTREME = 80;
@@ -61,14 +66,15 @@ const EXTREME = 80;
 const fillers: { readonly [K in Numbers]: Filler } = {
   normal: (rng) => ({ query: rng.normal, key: rng.normal }),
 
-  // Query rows of +1 or -1 throughout, and keys that add up to the logit: sum_d(q k) / sqrt(D).
-  extreme: (rng, { D }) => {
+  // Query rows of +1 or -1 throughout, and keys that add up to the logit: scale * sum_d(q k). No key does at a scale of 0.
+  extreme: (rng, { D, scale }) => {
     let logit = 0;
+    const factor = scale === 0 ? 1 : scale * D;
     return {
       query: (row) => (row % 2 === 0 ? 1 : -1),
       key: (row, d) => {
         if (d === 0) logit = [EXTREME, -EXTREME, EXTREME * (2 * rng.uniform() - 1)][row % 3] ?? 0;
-        return logit / Math.sqrt(D);
+        return logit / factor;
       },
     };
   },
