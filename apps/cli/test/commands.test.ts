@@ -187,10 +187,19 @@ describe("show and emit", () => {
     expect(await readFile(path, "utf8")).toMatch(/^<svg /);
   });
 
-  test("show prints the functions of a variant without a mask", async () => {
-    const { out, code } = await run("show", "soft-cap", "--json");
-    expect(code).toBe(0);
-    expect(out).toContain("tanh");
+  test("show draws the score function of a variant without a mask, and nothing for none", async () => {
+    const path = join(folder, "score.svg");
+    expect((await run("show", "relative-position")).out).toMatch(/bias from/);
+    expect(await run("show", "relative-position", "--svg", path)).toMatchObject({ code: 0 });
+    expect(await readFile(path, "utf8")).toMatch(/^<svg .*added to the score/);
+    expect((await run("show", "relative-position", "--json")).json()).toMatchObject({
+      text: expect.stringContaining("(kv - q)"),
+      svg: null,
+    });
+    expect(await run("show", "noop")).toMatchObject({
+      code: 0,
+      out: expect.stringContaining("Full attention"),
+    });
   });
 
   test("emit prints the IR and the kernel", async () => {

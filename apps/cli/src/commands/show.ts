@@ -3,6 +3,8 @@ import { blockMask } from "@vigil/attention";
 import { defineCommand, exitCodes } from "../command.ts";
 import type { Command } from "../command.ts";
 import { completeShape, shapeOption } from "../input/shape.ts";
+import { drawEntry } from "@vigil/attention/testing";
+import { scoreSvg } from "../report/score-svg.ts";
 import { findVariant, variantText } from "../input/variant.ts";
 import { integer, text } from "../options.ts";
 import { rounded } from "../measure/statistics.ts";
@@ -29,7 +31,7 @@ export const show: Command = defineCommand({
   summary: "draw a variant's mask",
   description: [
     "Draws which blocks of scores a mask leaves empty, fills, or cuts: as text, or as an SVG with --svg.",
-    "A variant without a mask has nothing to draw: its functions are printed.",
+    "Of a variant without a mask it draws the score function: what is added where, or what becomes of a score.",
   ],
   positionals: [{ name: "variant", help: "a file, or a name of the gallery", required: true }],
   options: {
@@ -46,10 +48,11 @@ export const show: Command = defineCommand({
     const functions = variantText(mods);
     const found = { variant: variant.name, shape, text: functions };
     if (mods.mask === undefined) {
-      terminal.print(
-        `${variant.title}: no mask, every query attends to every key\n${functions}`.trimEnd(),
-      );
-      terminal.result({ ...found, sparsity: 0, drawing: null, svg: given.svg });
+      const picture = scoreSvg(mods.score, shape);
+      if (given.svg !== null && picture !== null) await writePicture(given.svg, picture);
+      const drawing = drawEntry({ ...variant, kind: "score", causal: false });
+      terminal.print(given.svg === null || picture === null ? drawing : `wrote ${given.svg}`);
+      terminal.result({ ...found, sparsity: 0, drawing, svg: picture === null ? null : given.svg });
       return exitCodes.ok;
     }
     const prepared = blockMask(mods.mask, { B, Hq, M, N, blockSize: given["block-size"] });
