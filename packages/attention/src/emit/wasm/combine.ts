@@ -14,9 +14,9 @@ import type { KernelContext } from "./context.ts";
 import { PARTIAL_AT } from "./decode-softmax.ts";
 import { finishFunction } from "./finish.ts";
 import { globalRow, setRow } from "./item.ts";
-import { mul, plus, splat, sub, times, wordAt } from "./lanes.ts";
-import { exp2InPlace } from "./math/exp.ts";
-import { multiplier } from "./scale.ts";
+import { div, plus, splat, sub, times, wordAt } from "./lanes.ts";
+import { exponentialInPlace } from "./math/exp.ts";
+import { weightOf } from "./scale.ts";
 import { OWN, reference, STATE } from "./softmax.ts";
 
 /** The row's partial results: the first, the end, and bytes from one to the next. */
@@ -55,8 +55,8 @@ function sumPartials(context: KernelContext, f: FunctionBuilder, partials: Parti
   f.countUp("clear", out, end, 16, () => f.do(store("v128.store", out, f.lanes(0))));
   eachPartial(f, "sums", partials, (at) => {
     const own = load("v128.load32_splat", at, PARTIAL_AT.maximum);
-    const x = f.let("x", mul(sub(own, to), multiplier(context, f)));
-    const alpha = f.let("alpha", exp2InPlace(e, x));
+    const x = f.let("x", sub(own, to));
+    const alpha = f.let("alpha", exponentialInPlace(e, x, weightOf(context, f)));
     const part = op("f32.mul", load("f32.load", at, PARTIAL_AT.sum), extractLane("f32x4", alpha, 0));
     f.set(sum, op("f32.add", sum, part));
     f.set(out, scratchAt(context, "out"));
@@ -69,21 +69,21 @@ function sumPartials(context: KernelContext, f: FunctionBuilder, partials: Parti
   return sum;
 }
 
-/** O times `inverse` to the output row. */
-function writeRow(context: KernelContext, f: FunctionBuilder, row: I32, inverse: F32): void {
+/** O / `divisor` to the output row. */
+function writeRow(context: KernelContext, f: FunctionBuilder, row: I32, divisor: F32): void {
   const { Dv } = context.spec;
   const whole = Dv - (Dv % 4);
   const from = f.let("from", scratchAt(context, "out"));
   const to = f.let("to", plus(param(context, "outAt"), times(row, Dv * 4)));
-  const factor = f.let("factor", inverse);
-  const factors = f.let("factors", splat(factor));
+  const by = f.let("by", divisor);
+  const divisors = f.let("divisors", splat(by));
   const end = f.let("end", plus(to, whole * 4));
   f.countUp("write", to, end, 16, () => {
-    f.do(store("v128.store", to, mul(load("v128.load", from), factors)));
+    f.do(store("v128.store", to, div(load("v128.load", from), divisors)));
     f.set(from, plus(from, 16));
   });
   for (let d = 0; d < Dv - whole; d++) {
-    f.do(store("f32.store", to, op("f32.mul", load("f32.load", from, d * 4), factor), d * 4));
+    f.do(store("f32.store", to, op("f32.div", load("f32.load", from, d * 4), by), d * 4));
   }
 }
 
@@ -101,7 +101,7 @@ function rowFunction(context: KernelContext): FunctionBuilder {
     f.do(store("f32.store", state, sum, STATE.sum));
     f.do(perform(finish, state, own));
     const number = f.let("number", globalRow(context, row));
-    writeRow(context, f, number, load("f32.load", own, OWN.inverse));
+    writeRow(context, f, number, load("f32.load", own, OWN.divisor));
     for (const [name, from] of [["lseAt", OWN.lse] as const, ["maxAt", OWN.maximum] as const]) {
       const base = param(context, name);
       f.if(op("i32.ne", base, i32(0)), () =>

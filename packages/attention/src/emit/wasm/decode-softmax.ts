@@ -10,11 +10,11 @@ import type { FunctionBuilder, Local } from "./asm/function.ts";
 import { emitterOf, param } from "./context.ts";
 import type { KernelContext } from "./context.ts";
 import { blockBytes } from "./keep.ts";
-import { add, choose, larger, mul, plus, splat, splatWord, sub, times } from "./lanes.ts";
+import { add, choose, larger, plus, splat, splatWord, sub, times } from "./lanes.ts";
 import { Lowering } from "./lower/lowering.ts";
 import type { Site } from "./lower/lowering.ts";
-import { exp2InPlace } from "./math/exp.ts";
-import { multiplier, naturalLogit } from "./scale.ts";
+import { exponentialInPlace } from "./math/exp.ts";
+import { naturalLogit, weightOf } from "./scale.ts";
 import { reference } from "./softmax.ts";
 
 /** Where a row's partial result has its values; see `partialBytes`. */
@@ -94,14 +94,14 @@ export function weighRowFunction(context: KernelContext): FunctionBuilder {
       const e = emitterOf(context, f);
       const to = f.let("reference", reference(f, f.let("max", splat(maximum))));
       const before = load("v128.load32_splat", partial, PARTIAL_AT.maximum);
-      const factor = multiplier(context, f);
-      const x = f.let("x", mul(sub(before, to), factor));
-      const alpha = f.let("alpha", exp2InPlace(e, x));
+      const weight = weightOf(context, f);
+      const x = f.let("x", sub(before, to));
+      const alpha = f.let("alpha", exponentialInPlace(e, x, weight));
       const sum = f.let("sum", f.lanes(0));
       const end = f.let("end", plus(tile, times(count, 4)));
       f.countUp("keys", tile, end, 16, () => {
-        f.set(x, mul(sub(load("v128.load", tile), to), factor));
-        f.set(x, exp2InPlace(e, x));
+        f.set(x, sub(load("v128.load", tile), to));
+        f.set(x, exponentialInPlace(e, x, weight));
         f.do(store("v128.store", tile, x));
         f.set(sum, add(sum, x));
       });

@@ -11,8 +11,8 @@ import type { I32, V128 } from "./asm/expression.ts";
 import type { FunctionBuilder, Local } from "./asm/function.ts";
 import { emitterOf, HALVES, param } from "./context.ts";
 import type { KernelContext } from "./context.ts";
-import { add, choose, div, larger, mul, plus, splat, sub, times } from "./lanes.ts";
-import { exp2InPlace } from "./math/exp.ts";
+import { add, choose, div, larger, plus, splat, sub, times } from "./lanes.ts";
+import { exponentialInPlace, natural } from "./math/exp.ts";
 import { log } from "./math/log.ts";
 import { naturalMaximum } from "./scale.ts";
 import { OWN, reference, STATE } from "./softmax.ts";
@@ -34,7 +34,7 @@ interface RowsAt {
   readonly half: number;
 }
 
-/** Factor for O, lse and maximum of four rows. */
+/** Divisor for O, lse and maximum of four rows. */
 function finishLanes(context: KernelContext, f: FunctionBuilder, sink: V128, at: RowsAt): void {
   const e = emitterOf(context, f);
   const write = (value: V128, to: number): void => f.do(store("v128.store", at.own, value, to + at.half));
@@ -44,16 +44,16 @@ function finishLanes(context: KernelContext, f: FunctionBuilder, sink: V128, at:
   write(choose(op("f32x4.ne", sum, sum), sum, maximum), OWN.maximum);
   const joint = f.let("joint", larger(maximum, sink));
   f.set(joint, reference(f, joint));
-  const x = f.let("x", mul(sub(maximum, joint), f.lanes(Math.LOG2E)));
-  const alpha = f.let("alpha", exp2InPlace(e, x));
-  f.set(x, mul(sub(sink, joint), f.lanes(Math.LOG2E)));
-  f.set(sum, e.fma(sum, alpha, exp2InPlace(e, x)));
+  const x = f.let("x", sub(maximum, joint));
+  const alpha = f.let("alpha", exponentialInPlace(e, x, natural(f)));
+  f.set(x, sub(sink, joint));
+  f.set(sum, e.fma(sum, alpha, exponentialInPlace(e, x, natural(f))));
   const empty = op("f32x4.eq", sum, f.lanes(0));
-  write(op("v128.andnot", div(alpha, sum), empty), OWN.inverse);
+  write(choose(empty, f.lanes(Infinity), div(sum, alpha)), OWN.divisor);
   write(add(joint, log(e, sum, sum)), OWN.lse);
 }
 
-/** `finish(state, own)`: for the 8 rows of a panel, into `OWN.inverse`, `OWN.lse` and `OWN.maximum`. */
+/** `finish(state, own)`: for the 8 rows of a panel, into `OWN.divisor`, `OWN.lse` and `OWN.maximum`. */
 export function finishFunction(context: KernelContext): FunctionBuilder {
   return context.module.function("finish", { state: "i32", own: "i32" }, (f, { state, own }) => {
     const sink = f.let("sinks", splat(sinkOf(context, f)));

@@ -174,7 +174,7 @@ function endFunction(context: KernelContext): FunctionBuilder {
     eachPanel(context, f, (panel) => {
       const { out, state } = panelParts(context, panel);
       f.do(perform(finish, state, own));
-      f.do(perform(unpack, base, times(panel, QUERY_LANES), out, plus(own, OWN.inverse)));
+      f.do(perform(unpack, base, times(panel, QUERY_LANES), out, plus(own, OWN.divisor)));
       optional(panel, "lseAt", OWN.lse);
       optional(panel, "maxAt", OWN.maximum);
     });

@@ -10,7 +10,7 @@ import type { F32, I32, V128 } from "./asm/expression.ts";
 import type { FunctionBuilder, Local } from "./asm/function.ts";
 import { PANEL_ROW } from "./context.ts";
 import type { KernelContext } from "./context.ts";
-import { mul, plus, splat, splatWord, times } from "./lanes.ts";
+import { div, mul, plus, splat, splatWord, times } from "./lanes.ts";
 
 type Four<T> = readonly [T, T, T, T];
 
@@ -81,22 +81,22 @@ export function packFunction(context: KernelContext): FunctionBuilder {
   });
 }
 
-/** `unpack(base, row, panel, inverse)`: [Dv][8] times the eight factors at `inverse`, into rows of the tensor at `base`. */
+/** `unpack(base, row, panel, divisors)`: [Dv][8] divided by the eight `divisors`, into rows of the tensor at `base`. */
 export function unpackFunction(context: KernelContext): FunctionBuilder {
   const { Dv } = context.spec;
-  const params = { base: "i32", row: "i32", panel: "i32", inverse: "i32" } as const;
-  return context.module.function("unpack", params, (f, { base, row, panel, inverse }) => {
+  const params = { base: "i32", row: "i32", panel: "i32", divisors: "i32" } as const;
+  return context.module.function("unpack", params, (f, { base, row, panel, divisors }) => {
     const rows = rowAddresses(f, context, base, row, Dv);
-    const factors = halves.map((half) => f.let(`factors${half}`, load("v128.load", inverse, half * 4)));
+    const by = halves.map((half) => f.let(`by${half}`, load("v128.load", divisors, half * 4)));
     const at = f.let("at", panel);
     const whole = Dv - (Dv % 4);
     const end = f.let("end", plus(panel, whole * PANEL_ROW));
-    const scaled = (d: number, half: number): V128 =>
-      mul(load("v128.load", at, d * PANEL_ROW + half * 4), factors[half / 4] ?? f.lanes(1));
+    const divided = (d: number, half: number): V128 =>
+      div(load("v128.load", at, d * PANEL_ROW + half * 4), by[half / 4] ?? f.lanes(1));
     f.note("O / sum: four rows of four elements at a time");
     f.countUp("columns", at, end, 4 * PANEL_ROW, () => {
       for (const half of halves) {
-        const turned = transpose(f, [scaled(0, half), scaled(1, half), scaled(2, half), scaled(3, half)], "t");
+        const turned = transpose(f, [divided(0, half), divided(1, half), divided(2, half), divided(3, half)], "t");
         turned.forEach((elements, lane) => {
           f.do(store("v128.store", rows[half + lane] ?? at, elements));
         });
@@ -104,7 +104,7 @@ export function unpackFunction(context: KernelContext): FunctionBuilder {
       for (const address of rows) f.set(address, plus(address, 16));
     });
     for (let d = 0; d < Dv - whole; d++) {
-      for (const half of halves) storeLanes(f, rows, half, scaled(d, half), d * 4);
+      for (const half of halves) storeLanes(f, rows, half, divided(d, half), d * 4);
     }
     return undefined;
   });

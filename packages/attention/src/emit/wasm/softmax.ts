@@ -4,7 +4,7 @@
  *     adjust    s = score(scale * s), -Infinity where masked; m' = max(m, s)
  *     weigh     p = 2^(c (s - m')), in place; alpha = 2^(c (m - m')); l = alpha * l + sum of p
  *
- * Online softmax in base 2 (Milakov & Gimelshein 2018). What s is and what c is (`multiplier`): see `scale.ts`. The difference comes before
+ * Online softmax in base 2 (Milakov & Gimelshein 2018). What s and c are: see `scale.ts`. The difference comes before
  * the product: it is exact where it matters, for scores near the maximum.
  */
 import { load, op, store } from "./asm/expression.ts";
@@ -12,17 +12,17 @@ import type { I32, V128 } from "./asm/expression.ts";
 import type { FunctionBuilder, Local } from "./asm/function.ts";
 import { emitterOf, HALVES, PANEL_ROW } from "./context.ts";
 import type { KernelContext } from "./context.ts";
-import { add, choose, larger, mul, plus, sub } from "./lanes.ts";
+import { add, choose, larger, plus, sub } from "./lanes.ts";
 import { Lowering } from "./lower/lowering.ts";
-import { exp2InPlace } from "./math/exp.ts";
+import { exponentialInPlace } from "./math/exp.ts";
 import { queryPositions } from "./pack.ts";
-import { multiplier, naturalLogit } from "./scale.ts";
+import { naturalLogit, weightOf } from "./scale.ts";
 
 /** Where a panel's running values lie, from its state's address. */
 export const STATE = { maximum: 0, sum: 32, bytes: 64 } as const;
 
 /** Within `ScratchLayout.own`: what one pass hands to the next. */
-export const OWN = { maximum: 0, alpha: 32, inverse: 64, lse: 96 } as const;
+export const OWN = { maximum: 0, alpha: 32, divisor: 64, lse: 96 } as const;
 
 const adjustParams = {
   tile: "i32",
@@ -93,32 +93,34 @@ export const reference = (f: FunctionBuilder, maximum: Local<"v128">): V128 =>
 
 /** `weigh(tile, end, state, own)`: scores to weights, in place. */
 export function weighFunction(context: KernelContext): FunctionBuilder {
-  const { module } = context;
+  const { module, fma } = context;
   const params = { tile: "i32", end: "i32", state: "i32", own: "i32" } as const;
   return module.function("weigh", params, (f, { tile, end, state, own }) => {
     const e = emitterOf(context, f);
-    const factor = multiplier(context, f);
+    const weight = weightOf(context, f);
     const lanes = HALVES.map((half) => {
       const maximum = f.let(`max${half}`, load("v128.load", own, OWN.maximum + half));
       const to = f.let(`reference${half}`, reference(f, maximum));
       const before = load("v128.load", state, STATE.maximum + half);
-      const x = f.let(`x${half}`, mul(sub(before, to), factor));
-      const alpha = f.let(`alpha${half}`, exp2InPlace(e, x));
+      const x = f.let(`x${half}`, sub(before, to));
+      const alpha = f.let(`alpha${half}`, exponentialInPlace(e, x, weight));
       f.do(store("v128.store", state, maximum, STATE.maximum + half));
       f.do(store("v128.store", own, alpha, OWN.alpha + half));
-      const sum = f.let(`sum${half}`, mul(alpha, load("v128.load", state, STATE.sum + half)));
-      return { to, x, sum, half };
+      return { to, x, alpha, sum: f.let(`sum${half}`, f.lanes(0)), half };
     });
     f.note("p = 2^(c (s - m')); l += p");
     f.countUp("keys", tile, end, PANEL_ROW, () => {
       for (const { to, x, sum, half } of lanes) {
-        f.set(x, mul(sub(load("v128.load", tile, half), to), factor));
-        f.set(x, exp2InPlace(e, x));
+        f.set(x, sub(load("v128.load", tile, half), to));
+        f.set(x, exponentialInPlace(e, x, weight));
         f.do(store("v128.store", tile, x, half));
         f.set(sum, add(sum, x));
       }
     });
-    for (const { sum, half } of lanes) f.do(store("v128.store", state, sum, STATE.sum + half));
+    for (const { alpha, sum, half } of lanes) {
+      const before = load("v128.load", state, STATE.sum + half);
+      f.do(store("v128.store", state, fma(alpha, before, sum), STATE.sum + half));
+    }
     return undefined;
   });
 }

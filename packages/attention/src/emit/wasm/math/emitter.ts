@@ -26,23 +26,24 @@ export function horner({ f, fma }: Emitter, x: V128, coefficients: readonly numb
   return rest.reduce<V128>((sum, c) => fma(sum, x, f.lanes(c)), f.lanes(highest));
 }
 
-/** 1.5 * 2^23: a sum with it is rounded to an integer, which lies in the low bits of the sum. */
-export const ROUNDING_MAGIC = 12_582_912;
+/**
+ * 1.5 * 2^23 + 127: a sum with it is rounded to an integer n, and has n + 127, the exponent field of 2^n, in its low bits.
+ */
+export const ROUNDING_MAGIC = 12_583_039;
 
-/** x + magic: its low bits are the nearest integer, for |x| up to 2^22. */
+/** x + magic, for |x| up to 2^22. */
 export const roundedBits = (f: FunctionBuilder, x: V128): V128 => add(x, f.lanes(ROUNDING_MAGIC));
 
-/** That integer as a float. */
+/** The integer as a float. */
 export const roundedValue = (f: FunctionBuilder, bits: V128): V128 => sub(bits, f.lanes(ROUNDING_MAGIC));
 
-/** 2^n for the integer n in the low bits of `bits`: -127 gives 0, 128 infinity. */
-export const powerOf2 = (f: FunctionBuilder, bits: V128): V128 =>
-  op("i32x4.add", op("i32x4.shl", bits, i32(23)), f.words(0x3f80_0000));
+/** 2^n from n + 127 in the low bits: n = -127 gives 0, 128 infinity. */
+export const powerOf2 = (bits: V128): V128 => op("i32x4.shl", bits, i32(23));
 
 /** value * 2^n, n from -252 to 254, by two factors: right also where the result is subnormal, or 2^n alone too large. */
 export function scaled(f: FunctionBuilder, value: V128, n: V128): V128 {
   const whole = f.let("n", n);
   const half = f.let("half", op("i32x4.shr_s", whole, i32(1)));
-  const first = mul(value, powerOf2(f, half));
-  return mul(first, powerOf2(f, op("i32x4.sub", whole, half)));
+  const power = (exponent: V128): V128 => powerOf2(op("i32x4.add", exponent, f.words(127)));
+  return mul(mul(value, power(half)), power(op("i32x4.sub", whole, half)));
 }

@@ -8,7 +8,8 @@ import type { Emitter, LaneFunction } from "./emitter.ts";
 
 /**
  * 2^f on [-1/2, 1/2] as 1 + c1 f + ... + c5 f^5: minimax relative error 9.1e-8 with the constant term held at 1, so that
- * 2^0 is exactly 1; 1.7e-7 with every operation rounded to f32.
+ * 2^0 is exactly 1; 1.7e-7 with every operation rounded to f32. Another term (2.0e-9) made the softmax a seventh slower,
+ * and its results no better: the sums around it round as much.
  */
 const exp2Coefficients: readonly number[] = [
   0.6931470036506653, 0.24022242426872253, 0.05550733581185341, 0.009671512991189957, 0.001326472731307149,
@@ -19,19 +20,31 @@ export function exp2Fraction(e: Emitter, fraction: V128): V128 {
   return e.fma(horner(e, fraction, exp2Coefficients), fraction, e.f.lanes(1));
 }
 
+/** 2^(factor * x): the factor, and -127 / factor, in all lanes. */
+export interface Exponential {
+  readonly factor: Local<"v128">;
+  readonly floor: Local<"v128">;
+}
+
+/** e^x as such. */
+export const natural = (f: FunctionBuilder): Exponential => ({
+  factor: f.lanes(Math.LOG2E),
+  floor: f.lanes(-127 / Math.LOG2E),
+});
+
 /**
- * The softmax's 2^x for x below 127, in place: `x` is overwritten. -Infinity and everything below -126.5 give exactly 0; NaN stays
- * NaN, because the power is multiplied in, not added to the exponent.
+ * The softmax's exponential, in place, for factor * x below 127: `x` is overwritten. -Infinity and all that would be below 2^-126.5
+ * give exactly 0, 0 gives exactly 1. NaN stays NaN, because the power of two is multiplied in, not added to the exponent.
  */
-export function exp2InPlace(e: Emitter, x: Local<"v128">): V128 {
-  const { f } = e;
+export function exponentialInPlace(e: Emitter, x: Local<"v128">, { factor, floor }: Exponential): V128 {
+  const { f, fma } = e;
   const bits = f.local("v128", "bits");
-  f.set(x, larger(x, f.lanes(-127)));
-  f.set(bits, roundedBits(f, x));
-  f.set(x, sub(x, roundedValue(f, bits)));
-  const power = f.let("power", powerOf2(f, bits));
-  // 2^n + (2^n f) q(f): both products by 2^n are exact, and the chain of operations is one shorter.
-  return e.fma(horner(e, x, exp2Coefficients), mul(x, power), power);
+  f.set(x, larger(x, floor));
+  f.set(bits, fma(x, factor, f.lanes(ROUNDING_MAGIC)));
+  f.set(x, fma(x, factor, sub(f.lanes(ROUNDING_MAGIC), bits)));
+  f.set(bits, powerOf2(bits));
+  // 2^n + (2^n r) q(r): both products by 2^n are exact, and the chain of operations is one shorter.
+  return fma(horner(e, x, exp2Coefficients), mul(x, bits), bits);
 }
 
 /** ln 2 in two parts; the first has so few bits that n times it is exact. Cephes, expf.c. */
@@ -60,7 +73,7 @@ function reduced(e: Emitter, x: Local<"v128">): Reduced {
   return { bits, rest: f.let("rest", fma(horner(e, r, expCoefficients), square, r)) };
 }
 
-/** The integer in the low bits as an integer. */
+/** The rounded integer as an integer. */
 const integerOf = (f: FunctionBuilder, bits: V128): V128 =>
   op("i32x4.sub", bits, f.words(floatBits(ROUNDING_MAGIC)));
 
@@ -92,8 +105,7 @@ export const expm1: LaneFunction = (e, argument) => {
 
 /** 2^-n, n at most 128: the last of these is the subnormal 2^-128, which nothing notices, taken as 0. */
 function inversePower(f: FunctionBuilder, n: V128): V128 {
-  const negated = op("i32x4.sub", f.words(0), op("i32x4.min_s", n, f.words(127)));
-  return powerOf2(f, negated);
+  return powerOf2(op("i32x4.sub", f.words(127), op("i32x4.min_s", n, f.words(127))));
 }
 
 /** tanh x = t / (t + 2), t = e^2x - 1: no cancellation, no second branch near 0. */
@@ -101,7 +113,7 @@ export const tanh: LaneFunction = (e, argument) => {
   const { f } = e;
   const x = clamped(f, mul(argument, f.lanes(2)), -20, 20);
   const { bits, rest } = reduced(e, x);
-  const power = f.let("power", powerOf2(f, bits));
+  const power = f.let("power", powerOf2(bits));
   const t = f.let("t", e.fma(rest, power, sub(power, f.lanes(1))));
   return op("f32x4.div", t, add(t, f.lanes(2)));
 };
