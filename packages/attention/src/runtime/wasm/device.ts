@@ -1,6 +1,6 @@
 /** The wasm target as a `Device`: compiled kernels, one memory, a crew of threads, one launch at a time. */
 import { captureLayout, scratchBytes } from "../../emit/wasm/abi.ts";
-import type { ConvertExports, KernelExports, WasmKernel, WasmTarget } from "../../emit/wasm/abi.ts";
+import type { ConvertExports, KernelExports, WasmTarget } from "../../emit/wasm/abi.ts";
 import { emitConvert } from "../../emit/wasm/convert.ts";
 import { emitKernel } from "../../emit/wasm/kernel.ts";
 import { typeError } from "../../errors.ts";
@@ -21,32 +21,6 @@ export interface WasmDeviceParts {
   readonly stagingBytes: number;
   /** Appended to each module, so that the engine tells apart what it compiles under different flags. */
   readonly suffix: Uint8Array;
-}
-
-class LoadedKernel implements Kernel {
-  readonly spec: KernelSpec;
-  readonly tile: Readonly<Record<string, number>>;
-  readonly #emitted: WasmKernel;
-  readonly #launch: (launch: Launch) => Promise<LaunchResult>;
-
-  constructor(
-    spec: KernelSpec,
-    emitted: WasmKernel,
-    launch: (launch: Launch) => Promise<LaunchResult>,
-  ) {
-    this.spec = spec;
-    this.tile = emitted.tile;
-    this.#emitted = emitted;
-    this.#launch = launch;
-  }
-
-  source(): string {
-    return this.#emitted.source();
-  }
-
-  run(launch: Launch): Promise<LaunchResult> {
-    return this.#launch(launch);
-  }
 }
 
 export class WasmDevice implements Device {
@@ -98,7 +72,13 @@ export class WasmDevice implements Device {
     const id = ++this.#compilations;
     const captures = captureLayout(spec);
     const compiled = { id, spec, module, captures, scratchBytes: scratchBytes(spec) };
-    return new LoadedKernel(spec, emitted, (launch) => this.#launch(compiled, launch));
+    return {
+      spec,
+      tile: emitted.tile,
+      // Emitted again when asked for: what a text is made of takes far more memory than the compiled kernel.
+      source: () => emitKernel(spec, this.#parts.target).source(),
+      run: (launch) => this.#launch(compiled, launch),
+    };
   }
 
   /** Refused from `close` on; what was asked for before still has its turn. */
