@@ -9,8 +9,8 @@ import { checkRows } from "../measure/check-rows.ts";
 import { interleave } from "../measure/interleave.ts";
 import type { Contestant, Timing } from "../measure/interleave.ts";
 import { PeakLoop } from "../measure/peak.ts";
-import { median, rounded } from "../measure/statistics.ts";
-import { gflops, unmaskedFlops, workOf } from "../measure/work.ts";
+import { median, rounded, roundedOrNull } from "../measure/statistics.ts";
+import { gflops, gflopsOrNull, unmaskedFlops, workOf } from "../measure/work.ts";
 import type { Work } from "../measure/work.ts";
 import { formatFigure, formatMs, formatPercent, formatRatio } from "../terminal/format.ts";
 import type { Column } from "../terminal/table.ts";
@@ -46,7 +46,7 @@ interface Candidate {
   readonly inputs: Inputs;
   readonly work: Work;
   /** FLOPs per pair that the mask keeps. */
-  readonly keptFlops: number;
+  readonly keptFlops: number | null;
 }
 
 interface AttentionRow {
@@ -57,7 +57,7 @@ interface AttentionRow {
   readonly ms: number;
   readonly medianMs: number;
   readonly gflops: number;
-  readonly gflopsUnmasked: number;
+  readonly gflopsUnmasked: number | null;
   readonly peakGflops: number | null;
   readonly fractionOfPeak: number | null;
   readonly fractionOfPeakMedian: number | null;
@@ -119,9 +119,6 @@ async function roundsFor(
   return { longestMs, rounds: rounds ?? Math.min(ROUNDS.most, Math.max(ROUNDS.least, fitting)) };
 }
 
-const roundedOrNull = (value: number | null): number | null =>
-  value === null ? null : rounded(value);
-
 interface Peak {
   readonly flops: number;
   readonly timing: Timing;
@@ -144,7 +141,7 @@ function rowOf(
     ms: rounded(timing.minMs),
     medianMs: rounded(timing.medianMs),
     gflops: rounded(reached),
-    gflopsUnmasked: rounded(gflops(keptFlops, timing.minMs)),
+    gflopsUnmasked: roundedOrNull(gflopsOrNull(keptFlops, timing.minMs)),
     peakGflops: roundedOrNull(peakGflops),
     fractionOfPeak: peakGflops === null ? null : rounded(reached / peakGflops, 3),
     fractionOfPeakMedian:
@@ -224,7 +221,11 @@ const columns: readonly Column<AttentionRow>[] = [
   { title: "time", align: "right", cell: (row) => formatMs(row.ms) },
   { title: "median", align: "right", cell: (row) => formatMs(row.medianMs) },
   { title: "GFLOP/s", align: "right", cell: (row) => formatFigure(row.gflops) },
-  { title: "per unmasked", align: "right", cell: (row) => formatFigure(row.gflopsUnmasked) },
+  {
+    title: "per unmasked",
+    align: "right",
+    cell: (row) => (row.gflopsUnmasked === null ? "" : formatFigure(row.gflopsUnmasked)),
+  },
   {
     title: "peak",
     align: "right",

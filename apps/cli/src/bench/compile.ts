@@ -2,7 +2,7 @@
 import { compile, maskMod, openDevice, scoreMod, Tensor } from "@vigil/attention";
 import type { Device, MaskMod, ScoreMod } from "@vigil/attention";
 import { setImmediate } from "node:timers/promises";
-import { median, minimum, rounded } from "../measure/statistics.ts";
+import { median, minimum, rounded, roundedOrNull } from "../measure/statistics.ts";
 import { StolenMeter } from "../measure/stolen.ts";
 import { formatMs } from "../terminal/format.ts";
 import type { Column } from "../terminal/table.ts";
@@ -128,7 +128,7 @@ function rowOf(
     firstMs: rounded(first),
     recompilations,
     rounds: later.length,
-    stolenPct: stolenPct === null ? null : rounded(stolenPct),
+    stolenPct: roundedOrNull(stolenPct),
   };
 }
 

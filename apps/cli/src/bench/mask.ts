@@ -5,7 +5,7 @@ import { packedCausal, prefixLm, slidingWindow } from "@vigil/attention";
 import { blockMaskStats, plainMask, random } from "@vigil/attention/testing";
 import { interleave } from "../measure/interleave.ts";
 import type { Contestant, Timing } from "../measure/interleave.ts";
-import { rounded } from "../measure/statistics.ts";
+import { rounded, roundedOrNull } from "../measure/statistics.ts";
 import { formatBytes, formatCount, formatMs, formatPercent } from "../terminal/format.ts";
 import type { Column } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -112,7 +112,7 @@ function rowOf(measured: Measured, timing: Timing, { fullBlocks, partialBlocks }
     partialBlocks,
     sparsity: rounded(1 - (fullBlocks + partialBlocks) / (measured.length / BLOCK) ** 2),
     rounds: timing.rounds.length,
-    stolenPct: timing.stolenPct === null ? null : rounded(timing.stolenPct),
+    stolenPct: roundedOrNull(timing.stolenPct),
   };
 }
 

@@ -8,7 +8,7 @@ import { randomInputs } from "../input/tensors.ts";
 import { checkRows } from "../measure/check-rows.ts";
 import { Clocked, interleave } from "../measure/interleave.ts";
 import type { Contestant, Timing } from "../measure/interleave.ts";
-import { rounded } from "../measure/statistics.ts";
+import { rounded, roundedOrNull } from "../measure/statistics.ts";
 import { formatMs, formatRatio } from "../terminal/format.ts";
 import type { Column } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
@@ -149,7 +149,7 @@ const rowOf = (
   medianRatio: rounded(theirs.medianMs / ours.medianMs, 3),
   maxDifference,
   rounds: theirs.rounds.length,
-  stolenPct: theirs.stolenPct === null ? null : rounded(theirs.stolenPct),
+  stolenPct: roundedOrNull(theirs.stolenPct),
 });
 
 interface Context {

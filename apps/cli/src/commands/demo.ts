@@ -11,8 +11,8 @@ import type { Corpus } from "../demo/corpus.ts";
 import { embedBytes } from "../demo/embed.ts";
 import { measureVariant } from "../demo/measure-variant.ts";
 import { completeShape, shapeText } from "../input/shape.ts";
-import { describeMachine, machineLine, repositoryRoot } from "../measure/machine.ts";
-import { rounded } from "../measure/statistics.ts";
+import { describeMachine, machineLine } from "../measure/machine.ts";
+import { rounded, roundedOrNull } from "../measure/statistics.ts";
 import { integer, text } from "../options.ts";
 import type { DemoReport, VariantResult } from "../report/data.ts";
 import { renderReport } from "../report/page.ts";
@@ -48,21 +48,17 @@ const onCorpus = ({ ids }: Corpus): readonly GalleryEntry[] => {
   });
 };
 
-function columnsFor(terminal: Terminal): readonly Column<VariantResult>[] {
-  const verdict = ({ verification }: VariantResult): string =>
-    verification.passed ? "passed" : terminal.style("red", "FAILED");
-  return [
-    { title: "variant", cell: (row) => row.name },
-    { title: "compile", align: "right", cell: (row) => formatMs(row.compileMs) },
-    { title: "float64", cell: verdict },
-    { title: "error", align: "right", cell: (row) => formatError(row.verification.maxError) },
-    { title: "skipped", align: "right", cell: (row) => formatPercent(row.skippedShare) },
-    { title: "fused", align: "right", cell: (row) => formatMs(row.ms) },
-    { title: "GFLOP/s", align: "right", cell: (row) => formatFigure(row.gflops) },
-    { title: "unfused", align: "right", cell: (row) => formatMs(row.unfusedMs) },
-    { title: "speed-up", align: "right", cell: (row) => formatRatio(row.speedup) },
-  ];
-}
+const columns: readonly Column<VariantResult>[] = [
+  { title: "variant", cell: (row) => row.name },
+  { title: "compile", align: "right", cell: (row) => formatMs(row.compileMs) },
+  { title: "float64", cell: ({ verification }) => (verification.passed ? "passed" : "FAILED") },
+  { title: "error", align: "right", cell: (row) => formatError(row.verification.maxError) },
+  { title: "skipped", align: "right", cell: (row) => formatPercent(row.skippedShare) },
+  { title: "fused", align: "right", cell: (row) => formatMs(row.ms) },
+  { title: "GFLOP/s", align: "right", cell: (row) => formatFigure(row.gflops) },
+  { title: "unfused", align: "right", cell: (row) => formatMs(row.unfusedMs) },
+  { title: "speed-up", align: "right", cell: (row) => formatRatio(row.speedup) },
+];
 
 async function writeReport(path: string, report: DemoReport): Promise<void> {
   try {
@@ -88,8 +84,79 @@ const figures = (row: VariantResult): object => ({
   unfusedMs: rounded(row.unfusedMs),
   unfusedInterpreted: row.unfusedInterpreted,
   speedup: rounded(row.speedup, 3),
-  stolenPct: row.stolenPct === null ? null : rounded(row.stolenPct),
+  stolenPct: roundedOrNull(row.stolenPct),
 });
+
+function chosenEntries(corpus: Corpus, only: string | null): readonly GalleryEntry[] {
+  const entries = onCorpus(corpus).filter(({ name }) => name.includes(only ?? ""));
+  if (entries.length > 0) return entries;
+  throw new UsageError({
+    name: "--only",
+    expected: "a part of a variant's name",
+    got: JSON.stringify(only),
+    remedy: `write a part of one of ${gallery.map(({ name }) => name).join(", ")}`,
+  });
+}
+
+function printReport({ variants, seconds }: DemoReport, path: string, terminal: Terminal): void {
+  terminal.print(formatTable(columns, variants));
+  const failed = variants.filter(({ verification }) => !verification.passed);
+  for (const { name, verification } of failed) {
+    terminal.print(terminal.style("red", `FAILED ${name}: ${verification.problem}`));
+  }
+  const { rows = 0, ofRows = 0 } = variants[0]?.verification ?? {};
+  terminal.print(
+    [
+      "",
+      `Each on one thread, checked against float64 on ${formatCount(rows)} of ${formatCount(ofRows)} rows. ${unfused}`,
+      `${variants.length - failed.length} of ${variants.length} variants verified in ${formatMs(seconds * 1000)}`,
+      `report: ${relative(process.cwd(), path)} (${pathToFileURL(path).href})`,
+    ].join("\n"),
+  );
+}
+
+interface DemoOptions {
+  readonly tokens: number;
+  readonly only: string | null;
+}
+
+async function runGallery({ tokens, only }: DemoOptions, terminal: Terminal): Promise<DemoReport> {
+  const began = performance.now();
+  const machine = describeMachine();
+  const shape = completeShape(HEADS, { B: 1, M: tokens, ...HEADS });
+  const corpus = await packCorpus(tokens);
+  const { documents, bytes } = corpus;
+  const entries = chosenEntries(corpus, only);
+  terminal.print(
+    [
+      "Vigil: attention variants written as TypeScript functions, each one fused kernel",
+      terminal.style("dim", machineLine(machine)),
+      `${formatCount(tokens)} bytes of ${documents.length} files packed into one sequence; ${shapeText(shape)}\n`,
+    ].join("\n"),
+  );
+  const inputs = embedBytes(bytes, shape);
+  await using device = await openDevice("wasm", { threads: 1 });
+  const variants: VariantResult[] = [];
+  for (const entry of entries) {
+    terminal.progress(`${variants.length + 1} of ${entries.length}: ${entry.name}`);
+    const { signal } = terminal;
+    variants.push(await measureVariant(entry, { device, inputs, shape, signal }));
+  }
+  const { command } = terminal;
+  const date = new Date().toISOString();
+  const seconds = (performance.now() - began) / 1000;
+  return {
+    machine,
+    command,
+    date,
+    seconds,
+    device: device.name,
+    shape,
+    documents,
+    unfused,
+    variants,
+  };
+}
 
 export const demo: Command = defineCommand({
   name: "demo",
@@ -106,68 +173,19 @@ export const demo: Command = defineCommand({
   },
   examples: ["vigil demo", "vigil demo --tokens 2048 --only window"],
   async run({ options: given }, terminal) {
-    const began = performance.now();
-    const machine = describeMachine();
-    terminal.print(
-      `Vigil: attention variants written as TypeScript functions, each one fused kernel`,
-    );
-    terminal.print(terminal.style("dim", machineLine(machine)));
-    const shape = completeShape(HEADS, { B: 1, M: given.tokens, ...HEADS });
-    const corpus = await packCorpus(given.tokens);
-    terminal.print(
-      `${formatCount(given.tokens)} bytes of ${corpus.documents.length} files packed into one sequence; ${shapeText(shape)}\n`,
-    );
-    const inputs = embedBytes(corpus.bytes, shape);
-    await using device = await openDevice("wasm", { threads: 1 });
-    const entries = onCorpus(corpus).filter(({ name }) => name.includes(given.only ?? ""));
-    if (entries.length === 0) {
-      const remedy = `one of ${gallery.map(({ name }) => name).join(", ")}`;
-      throw new UsageError({
-        name: "--only",
-        expected: "a part of a variant's name",
-        got: JSON.stringify(given.only),
-        remedy,
-      });
-    }
-    const variants: VariantResult[] = [];
-    for (const entry of entries) {
-      terminal.progress(`${variants.length + 1} of ${entries.length}: ${entry.name}`);
-      variants.push(
-        await measureVariant(entry, { device, inputs, shape, signal: terminal.signal }),
-      );
-    }
-    const report: DemoReport = {
-      machine,
-      command: terminal.command,
-      date: new Date().toISOString(),
-      seconds: (performance.now() - began) / 1000,
-      device: device.name,
-      shape,
-      documents: corpus.documents,
-      unfused,
-      variants,
-    };
-    const path = resolve(repositoryRoot, given.out);
+    const report = await runGallery(given, terminal);
+    const path = resolve(given.out);
     await writeReport(path, report);
-    const failed = variants.filter(({ verification }) => !verification.passed);
-    terminal.print(formatTable(columnsFor(terminal), variants));
-    for (const { name, verification } of failed)
-      terminal.print(`FAILED ${name}: ${verification.problem}`);
-    terminal.print(
-      `\nEach on one thread, checked against float64 on ${formatCount(variants[0]?.verification.rows ?? 0)} of ${formatCount(variants[0]?.verification.ofRows ?? 0)} rows. ${unfused}`,
-    );
-    terminal.print(
-      `${variants.length - failed.length} of ${variants.length} variants verified in ${formatMs(report.seconds * 1000)}; report: ${relative(process.cwd(), path)} (${pathToFileURL(path).href})`,
-    );
+    printReport(report, path, terminal);
+    const { machine, command, device, shape, seconds, variants } = report;
     terminal.result({
-      machine,
-      command: report.command,
-      device: report.device,
-      shape,
-      seconds: rounded(report.seconds),
+      ...{ machine, command, device, shape },
+      seconds: rounded(seconds),
       report: relative(process.cwd(), path),
       rows: variants.map(figures),
     });
-    return failed.length === 0 ? exitCodes.ok : exitCodes.failed;
+    return variants.every(({ verification }) => verification.passed)
+      ? exitCodes.ok
+      : exitCodes.failed;
   },
 });

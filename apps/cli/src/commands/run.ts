@@ -1,5 +1,5 @@
 import { compile } from "@vigil/attention";
-import type { CompiledAttention, Device } from "@vigil/attention";
+import type { Device } from "@vigil/attention";
 import type { Inputs, Mods, Shape } from "@vigil/attention/testing";
 import { defineCommand, exitCodes } from "../command.ts";
 import type { Command } from "../command.ts";
@@ -9,12 +9,15 @@ import type { PartialShape } from "../input/shape.ts";
 import { randomInputs, readInputs } from "../input/tensors.ts";
 import { findVariant } from "../input/variant.ts";
 import { checkLine, checkRows } from "../measure/check-rows.ts";
+import type { RowCheck } from "../measure/check-rows.ts";
 import { interleave } from "../measure/interleave.ts";
+import type { Timing } from "../measure/interleave.ts";
 import { describeMachine, machineLine } from "../measure/machine.ts";
-import { rounded } from "../measure/statistics.ts";
-import { gflops, unmaskedFlops, workOf } from "../measure/work.ts";
+import { rounded, roundedOrNull } from "../measure/statistics.ts";
+import { gflops, gflopsOrNull, unmaskedFlops, workOf } from "../measure/work.ts";
 import { choice, integer, text } from "../options.ts";
 import { formatFigure, formatMs, formatPercent } from "../terminal/format.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 import { UsageError } from "../usage-error.ts";
 
 const DEFAULT_SHAPE = { B: 1, Hq: 8, M: 1024, D: 64 };
@@ -58,25 +61,76 @@ async function inputsOf({ input, layout, shape, dtype }: Source): Promise<Inputs
   });
 }
 
-interface Compiled {
-  readonly kernel: CompiledAttention;
+interface Measured {
+  readonly shape: Shape;
+  readonly dtype: Source["dtype"];
   readonly compileMs: number;
+  readonly verification: RowCheck;
+  readonly timing: Timing;
 }
 
-/** From the functions to a kernel, with the time that took. */
-async function compiled(
-  { score, mask }: Mods,
-  { D, Dv }: Shape,
-  dtype: Source["dtype"],
-  device: Device,
-): Promise<Compiled> {
-  const variant = {
-    ...(score === undefined ? {} : { score }),
-    ...(mask === undefined ? {} : { mask }),
-  };
+/** From the functions to a kernel, from that to a checked result, and from that to a time. */
+async function measure(
+  mods: Mods,
+  inputs: Inputs,
+  {
+    device,
+    rounds,
+    terminal,
+  }: { readonly device: Device; readonly rounds: number; readonly terminal: Terminal },
+): Promise<Measured> {
+  const { query, key, value } = inputs;
+  const { sinks, ...functions } = mods;
+  const shape = shapeOf(inputs);
+  const dtype = query.dtype as Source["dtype"];
+  const { signal } = terminal;
+  const runtime = { signal, ...(sinks === undefined ? {} : { sinks }) };
+
+  terminal.progress("compiling");
   const start = performance.now();
-  const kernel = await compile({ ...variant, D, Dv, dtype, device });
-  return { kernel, compileMs: performance.now() - start };
+  const kernel = await compile({ ...functions, D: shape.D, Dv: shape.Dv, dtype, device });
+  const compileMs = performance.now() - start;
+
+  terminal.progress("verifying");
+  const result = await kernel.run(query, key, value, { ...runtime, returnLse: true });
+  const verification = checkRows(inputs, mods, result);
+
+  terminal.progress("timing");
+  const contestant = { name: "run", run: () => kernel.run(query, key, value, runtime) };
+  const [timing] = await interleave([contestant], { rounds, signal });
+  if (timing === undefined) throw new Error("internal: nothing was timed");
+  return { shape, dtype, compileMs, verification, timing };
+}
+
+function reportOf(mods: Mods, { shape, dtype, compileMs, verification, timing }: Measured) {
+  const work = workOf(mods, shape);
+  return {
+    shape,
+    dtype,
+    compileMs: rounded(compileMs),
+    verification,
+    ms: rounded(timing.minMs),
+    medianMs: rounded(timing.medianMs),
+    rounds: timing.rounds.length,
+    gflops: rounded(gflops(work.flops, timing.minMs)),
+    gflopsUnmasked: roundedOrNull(gflopsOrNull(unmaskedFlops(mods, shape), timing.minMs)),
+    skippedShare: rounded(work.skippedShare),
+    stolenPct: roundedOrNull(timing.stolenPct),
+  };
+}
+
+function linesOf(report: ReturnType<typeof reportOf>, { style }: Terminal): readonly string[] {
+  const { verification, gflopsUnmasked } = report;
+  const mark = verification.passed ? style("green", "verified") : style("red", "WRONG   ");
+  const perPair =
+    gflopsUnmasked === null ? "" : `; ${formatFigure(gflopsUnmasked)} per unmasked pair`;
+  return [
+    `  compiled   ${formatMs(report.compileMs)}`,
+    `  ${mark}   ${checkLine(verification)}`,
+    `  time       ${formatMs(report.ms)} least, ${formatMs(report.medianMs)} median of ${report.rounds}`,
+    `  speed      ${formatFigure(report.gflops)} GFLOP/s (4 * D per pair in unskipped blocks${perPair})`,
+    `  skipped    ${formatPercent(report.skippedShare)} of the 128 x 128 blocks`,
+  ];
 }
 
 export const run: Command = defineCommand({
@@ -102,61 +156,22 @@ export const run: Command = defineCommand({
   async run({ options: given, positionals: [reference = ""] }, terminal) {
     const variant = await findVariant(reference);
     const inputs = await inputsOf(given);
-    const { query, key, value } = inputs;
-    const shape = shapeOf(inputs);
-    const dtype = query.dtype as Source["dtype"];
-    const mods = variant.make(shape);
+    const mods = variant.make(shapeOf(inputs));
     await using device = await openChosen(given);
-
-    terminal.progress("compiling");
-    const { kernel, compileMs } = await compiled(mods, shape, dtype, device);
-    terminal.progress("verifying");
-    const { signal } = terminal;
-    const runtime = { signal, ...(mods.sinks === undefined ? {} : { sinks: mods.sinks }) };
-    const result = await kernel.run(query, key, value, { ...runtime, returnLse: true });
-    const verification = checkRows(inputs, mods, result);
-    terminal.progress("timing");
-    const contestant = { name: variant.name, run: () => kernel.run(query, key, value, runtime) };
-    const [timing] = await interleave([contestant], { rounds: given.rounds, signal });
-    if (timing === undefined) throw new Error("internal: nothing was timed");
-
+    const { rounds } = given;
+    const report = reportOf(mods, await measure(mods, inputs, { device, rounds, terminal }));
     const machine = describeMachine();
-    const work = workOf(mods, shape);
-    const report = {
-      machine,
-      command: terminal.command,
-      variant: variant.name,
-      shape,
-      dtype,
-      device: device.name,
-      compileMs: rounded(compileMs),
-      verification,
-      ms: rounded(timing.minMs),
-      medianMs: rounded(timing.medianMs),
-      rounds: timing.rounds.length,
-      gflops: rounded(gflops(work.flops, timing.minMs)),
-      gflopsUnmasked: rounded(gflops(unmaskedFlops(mods, shape), timing.minMs)),
-      skippedShare: rounded(work.skippedShare),
-      stolenPct: timing.stolenPct === null ? null : rounded(timing.stolenPct),
-    };
-    const mark = verification.passed
-      ? terminal.style("green", "verified")
-      : terminal.style("red", "wrong");
+    const { shape, dtype, stolenPct, verification } = report;
+    const stolen = stolenPct === null ? "unknown" : `${stolenPct.toFixed(1)} %`;
     terminal.print(
       [
         `${terminal.style("bold", variant.name)}  ${shapeText(shape)} ${dtype}, ${device.name}`,
-        `  compiled   ${formatMs(compileMs)}`,
-        `  ${mark}   ${checkLine(verification)}`,
-        `  time       ${formatMs(timing.minMs)} least, ${formatMs(timing.medianMs)} median of ${timing.rounds.length}`,
-        `  speed      ${formatFigure(report.gflops)} GFLOP/s (4 * D per pair in unskipped blocks; ${formatFigure(report.gflopsUnmasked)} per unmasked pair)`,
-        `  skipped    ${formatPercent(work.skippedShare)} of the 128 x 128 blocks`,
-        terminal.style(
-          "dim",
-          `  ${machineLine(machine)}; stolen time ${timing.stolenPct?.toFixed(1) ?? "unknown"} %`,
-        ),
+        ...linesOf(report, terminal),
+        terminal.style("dim", `  ${machineLine(machine)}; stolen time ${stolen}`),
       ].join("\n"),
     );
-    terminal.result(report);
+    const { command } = terminal;
+    terminal.result({ machine, command, variant: variant.name, device: device.name, ...report });
     return verification.passed ? exitCodes.ok : exitCodes.failed;
   },
 });

@@ -13,3 +13,6 @@ export function median(values: readonly number[]): number {
 
 /** To a number of significant digits, so that JSON carries figures and not noise. */
 export const rounded = (value: number, digits = 4): number => Number(value.toPrecision(digits));
+
+export const roundedOrNull = (value: number | null, digits = 4): number | null =>
+  value === null ? null : rounded(value, digits);
