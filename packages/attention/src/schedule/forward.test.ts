@@ -41,13 +41,33 @@ test("items cover every query row once, within one row of blocks, from a multipl
   );
 });
 
-test("items come longest first, by the keys that their rows list", () => {
+/** Lengths of items in their order: keys that their rows list. */
+const worksOf = (items: readonly Item[], masking: Masking): number[] =>
+  items.map(({ b, h, first, count }) => count * keysOfRow(masking, b, h, first));
+
+const isFalling = (lengths: readonly number[]): boolean =>
+  lengths.every((length, at) => at === 0 || length <= (lengths[at - 1] ?? 0));
+
+test("several threads begin with the longest item of each head, of all where there are few", () => {
+  fc.assert(
+    fc.property(launches, fc.integer({ min: 2, max: 9 }), ({ shape, masking }, threads) => {
+      const items = itemsOf(wholeLaunch(shape), masking, threads);
+      const heads = Map.groupBy(items, ({ b, h }) => `${b} ${h}`);
+      for (const own of heads.values()) expect(isFalling(worksOf(own, masking))).toBe(true);
+      const isByHead = [...heads.values()].flat().every((item, at) => item === items[at]);
+      expect(isByHead || isFalling(worksOf(items, masking))).toBe(true);
+      if (items.length < threads * 16) expect(isFalling(worksOf(items, masking))).toBe(true);
+      else expect(isByHead).toBe(true);
+    }),
+  );
+});
+
+test("one thread takes items head by head, by rising row", () => {
   fc.assert(
     fc.property(launches, ({ shape, masking }) => {
-      const work = itemsOf(wholeLaunch(shape), masking, 2).map(
-        ({ b, h, first, count }) => count * keysOfRow(masking, b, h, first),
-      );
-      expect(work).toEqual(work.toSorted((a, b) => b - a));
+      const items = itemsOf(wholeLaunch(shape), masking, 1);
+      const place = ({ b, h, first }: Item): number => (b * shape.Hq + h) * shape.M + first;
+      expect(items.map(place)).toEqual(items.map(place).toSorted((x, y) => x - y));
     }),
   );
 });

@@ -1,4 +1,4 @@
-/** Work of the forward schedule: tiles of query rows, the longest first. */
+/** Work of the forward schedule: tiles of query rows, in an order that keeps all threads busy to the end. */
 import { keysOfRow, type Masking } from "./mask-rows.ts";
 import type { Part } from "./parts.ts";
 
@@ -18,11 +18,14 @@ export const FORWARD_ITEM_WORDS = 4;
 const ITEMS_PER_THREAD = 8;
 
 export interface ForwardWork {
-  /** `[b, h, first, count]`, the longest first. */
+  /** `[b, h, first, count]`, in the order in which they are to be begun. */
   readonly items: Int32Array;
   /** Listed (query, key) pairs of all items: what they cost. */
   readonly pairs: number;
 }
+
+/** Items per thread below which the order by length matters more than what stays in the cache. */
+const FEW_ITEMS = 16;
 
 interface Tile {
   readonly first: number;
@@ -50,7 +53,11 @@ function tileSize(part: Part, { tileQueries, lanes, threads }: ForwardTiling): n
   return Math.max(lanes, size - (size % lanes));
 }
 
-/** The items of `part`; the keys that rows list decide the order, ties stay as they are. */
+/**
+ * The items of `part`. One thread takes them as they come, head by head, so that a head's keys stay in the cache (2 to 7 % of
+ * the time, causal, N = 2048 and 4096). Several threads begin with the longest of each head, so that the last items are
+ * short; where each thread has few items, with the longest of all.
+ */
 export function forwardWork(part: Part, masking: Masking, tiling: ForwardTiling): ForwardWork {
   const blockQ = masking.blockMask?.blockQ ?? Infinity;
   const tiles = tilesOf(part, blockQ, tileSize(part, tiling));
@@ -67,13 +74,18 @@ export function forwardWork(part: Part, masking: Masking, tiling: ForwardTiling)
     }
   }
   const pairs = work.reduce((sum, amount) => sum + amount, 0);
-  return { items: longestFirst(items, work), pairs };
+  if (tiling.threads === 1) return { items, pairs };
+  const isFew = count < tiling.threads * FEW_ITEMS;
+  return { items: longestFirst(items, work, isFew ? count : tiles.length), pairs };
 }
 
-function longestFirst(items: Int32Array, work: Float64Array): Int32Array {
-  if (work.every((amount, at) => at === 0 || amount <= (work[at - 1] ?? 0))) return items;
+/** Sorts within each stretch of `stretch` items; ties stay as they are. */
+function longestFirst(items: Int32Array, work: Float64Array, stretch: number): Int32Array {
   const order = Uint32Array.from(work.keys());
-  order.sort((a, b) => (work[b] ?? 0) - (work[a] ?? 0) || a - b);
+  for (let from = 0; from < order.length; from += stretch) {
+    const part = order.subarray(from, from + stretch);
+    part.sort((a, b) => (work[b] ?? 0) - (work[a] ?? 0) || a - b);
+  }
   const sorted = new Int32Array(items.length);
   order.forEach((from, to) => {
     const word = from * FORWARD_ITEM_WORDS;

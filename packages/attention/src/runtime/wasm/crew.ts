@@ -162,6 +162,7 @@ export class Crew {
       run(job.own, job.scratch);
       const now = performance.now();
       if (now - before < STEP_MS) step *= 2;
+      else if (now - before > 4 * STEP_MS) step = Math.max(1, step >> 1);
       before = now;
       if (now - breath < BREATH_MS) continue;
       await this.#host.breathe();
