@@ -111,12 +111,12 @@ export interface ScratchLayout {
   readonly tile: number;
   /** Lane masks of one partial tile, [keys][8]. */
   readonly keep: number;
-  /** Room for the kernel's own values: hoisted parts of the score and mask, what does not fit a register. */
+  /** What one pass over a tile hands to the next. */
   readonly own: number;
   readonly total: number;
 }
 
-const OWN_BYTES = 8192;
+const OWN_BYTES = 256;
 
 export function scratchLayout(spec: KernelSpec): ScratchLayout {
   const panels = TILE_QUERIES / QUERY_LANES;

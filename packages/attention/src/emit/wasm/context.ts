@@ -100,8 +100,11 @@ export const param = ({ registers }: KernelContext, name: keyof typeof PARAM): I
   wordAt(registers.params, PARAM[name]);
 
 /** Address of a part of this thread's scratch. */
-export const scratchAt = ({ registers, layout }: KernelContext, part: keyof ScratchLayout, offset = 0): I32 =>
-  plus(registers.scratch, layout[part] + offset);
+export const scratchAt = (
+  { registers, layout }: KernelContext,
+  part: keyof ScratchLayout,
+  offset = 0,
+): I32 => plus(registers.scratch, layout[part] + offset);
 
 export const emitterOf = ({ module, fma }: KernelContext, f: FunctionBuilder): Emitter => ({
   f,

@@ -7,11 +7,14 @@ const [from, to] = [64, 1 << 19];
 let convert: ConvertExports;
 
 beforeAll(async () => {
-  const { instance } = await WebAssembly.instantiate(emitConvert({ shared: false }), { env: { memory } });
+  const { instance } = await WebAssembly.instantiate(emitConvert({ shared: false }), {
+    env: { memory },
+  });
   convert = instance.exports as unknown as ConvertExports;
 });
 
-const f32 = (at: number, length: number): Float32Array => new Float32Array(memory.buffer, at, length);
+const f32 = (at: number, length: number): Float32Array =>
+  new Float32Array(memory.buffer, at, length);
 const u16 = (at: number, length: number): Uint16Array => new Uint16Array(memory.buffer, at, length);
 const allPatterns = Uint16Array.from({ length: 65_536 }, (_, n) => n);
 
@@ -21,7 +24,9 @@ function f16Value(bits: number): number {
   const exponent = (bits >> 10) & 31;
   const fraction = bits & 1023;
   if (exponent === 31) return fraction === 0 ? sign * Infinity : Number.NaN;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
+  return exponent === 0
+    ? sign * fraction * 2 ** -24
+    : sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
 const bf16Value = (bits: number): number =>
@@ -71,7 +76,8 @@ describe.each(formats)("$name", ({ widen, narrow, value, infinity }) => {
     for (let bits = 0; bits < infinity; bits += 7) {
       const next = bits + 1 === infinity ? 2 * value(bits) - value(bits - 1) : value(bits + 1);
       const middle = (value(bits) + next) / 2;
-      for (const x of [middle, middle * (1 + 2 ** -23), middle * (1 - 2 ** -23)]) inputs.push(x, -x);
+      for (const x of [middle, middle * (1 + 2 ** -23), middle * (1 - 2 ** -23)])
+        inputs.push(x, -x);
     }
     f32(from, inputs.length).set(inputs);
     convert[narrow](from, to, inputs.length);
@@ -80,18 +86,23 @@ describe.each(formats)("$name", ({ widen, narrow, value, infinity }) => {
     expect([...u16(to, inputs.length)]).toEqual(expected);
   });
 
-  test.each([0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17])("touches %i elements and nothing beyond", (count) => {
-    const filler = 12_345;
-    f32(from, 32).set(Array.from({ length: 32 }, (_, n) => n + 1));
-    u16(to, 32).fill(filler);
-    convert[narrow](from, to, count);
-    expect([...u16(to, 32)].map(value)).toEqual(
-      Array.from({ length: 32 }, (_, n) => (n < count ? n + 1 : value(filler))),
-    );
-    f32(from, 32).fill(-1);
-    convert[widen](to, from, count);
-    expect([...f32(from, 32)]).toEqual(Array.from({ length: 32 }, (_, n) => (n < count ? n + 1 : -1)));
-  });
+  test.each([0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17])(
+    "touches %i elements and nothing beyond",
+    (count) => {
+      const filler = 12_345;
+      f32(from, 32).set(Array.from({ length: 32 }, (_, n) => n + 1));
+      u16(to, 32).fill(filler);
+      convert[narrow](from, to, count);
+      expect([...u16(to, 32)].map(value)).toEqual(
+        Array.from({ length: 32 }, (_, n) => (n < count ? n + 1 : value(filler))),
+      );
+      f32(from, 32).fill(-1);
+      convert[widen](to, from, count);
+      expect([...f32(from, 32)]).toEqual(
+        Array.from({ length: 32 }, (_, n) => (n < count ? n + 1 : -1)),
+      );
+    },
+  );
 
   test("keeps infinities, signed zeros and NaN", () => {
     f32(from, 8).set([Infinity, -Infinity, 0, -0, Number.NaN, 3e38, -3e38, 1e-45]);

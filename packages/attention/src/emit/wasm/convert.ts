@@ -61,7 +61,10 @@ const wholeEnd = (address: I32, count: I32, step: number, bytes: number): I32 =>
   plus(address, op("i32.mul", op("i32.and", count, i32(-step)), i32(bytes)));
 
 function widen(module: ModuleBuilder, name: string, convert: Conversion): void {
-  const fill = (f: FunctionBuilder, { from, to, count }: Record<keyof typeof params, Local<"i32">>) => {
+  const fill = (
+    f: FunctionBuilder,
+    { from, to, count }: Record<keyof typeof params, Local<"i32">>,
+  ) => {
     const bits = f.local("v128", "bits");
     const whole = f.let("whole", wholeEnd(to, count, 4, 4));
     const end = f.let("end", plus(to, op("i32.shl", count, i32(2))));
@@ -81,7 +84,10 @@ function widen(module: ModuleBuilder, name: string, convert: Conversion): void {
 }
 
 function narrow(module: ModuleBuilder, name: string, convert: Conversion): void {
-  const fill = (f: FunctionBuilder, { from, to, count }: Record<keyof typeof params, Local<"i32">>) => {
+  const fill = (
+    f: FunctionBuilder,
+    { from, to, count }: Record<keyof typeof params, Local<"i32">>,
+  ) => {
     const bits = f.local("v128", "bits");
     const low = f.local("v128", "low");
     const whole = f.let("whole", wholeEnd(to, count, 8, 2));

@@ -15,7 +15,7 @@ import { add, choose, div, larger, plus, splat, sub, times } from "./lanes.ts";
 import { exponentialInPlace, natural } from "./math/exp.ts";
 import { log } from "./math/log.ts";
 import { naturalMaximum } from "./scale.ts";
-import { OWN, reference, STATE } from "./softmax.ts";
+import { OWN, reference, STATE } from "./state.ts";
 
 /** The head's sink; -Infinity, which changes nothing, where there are none. */
 function sinkOf(context: KernelContext, f: FunctionBuilder): Local<"f32"> {
@@ -37,7 +37,8 @@ interface RowsAt {
 /** Divisor for O, lse and maximum of four rows. */
 function finishLanes(context: KernelContext, f: FunctionBuilder, sink: V128, at: RowsAt): void {
   const e = emitterOf(context, f);
-  const write = (value: V128, to: number): void => f.do(store("v128.store", at.own, value, to + at.half));
+  const write = (value: V128, to: number): void =>
+    f.do(store("v128.store", at.own, value, to + at.half));
   const stored = load("v128.load", at.state, STATE.maximum + at.half);
   const maximum = f.let("max", naturalMaximum(context, f, stored));
   const sum = f.let("sum", load("v128.load", at.state, STATE.sum + at.half));

@@ -44,9 +44,18 @@ const orOnly = (length: I32, own: I32): I32 => select(op("i32.eq", length, i32(1
  * Each run of keys that query row `row` of this (batch, head) attends to, by rising key: of the block mask, or all
  * keys as one full run where there is none.
  */
-export function eachRun(context: KernelContext, f: FunctionBuilder, row: I32, body: (run: RunLocals) => void): void {
+export function eachRun(
+  context: KernelContext,
+  f: FunctionBuilder,
+  row: I32,
+  body: (run: RunLocals) => void,
+): void {
   const { registers } = context;
-  const run = { start: f.local("i32", "start"), end: f.let("end", kvLength(context)), kind: f.local("i32", "kind") };
+  const run = {
+    start: f.local("i32", "start"),
+    end: f.let("end", kvLength(context)),
+    kind: f.local("i32", "kind"),
+  };
   const [at, stop] = [f.local("i32", "run"), f.let("stop", i32(RUN_STRIDE * 4))];
   const masked = op("i32.ne", param(context, "rowStartAt"), i32(0));
   f.set(run.start, i32(0));
@@ -77,7 +86,12 @@ export function eachRun(context: KernelContext, f: FunctionBuilder, row: I32, bo
 }
 
 /** Decode: sets the head of row `row` of the key head, and `query` to its number within the head. */
-export function setRow(context: KernelContext, f: FunctionBuilder, row: I32, query: Local<"i32">): void {
+export function setRow(
+  context: KernelContext,
+  f: FunctionBuilder,
+  row: I32,
+  query: Local<"i32">,
+): void {
   const { registers } = context;
   const M = param(context, "M");
   f.do(registers.head.set(plus(registers.firstHead, op("i32.div_u", row, M))));

@@ -4,8 +4,8 @@ import { QUERY_LANES, splitKeys } from "./abi.ts";
 import type { WasmKernel, WasmTarget } from "./abi.ts";
 import { moduleText } from "./asm/text.ts";
 import { kernelContext } from "./context.ts";
-import { emitDecode } from "./decode.ts";
-import { emitForward } from "./forward.ts";
+import { emitDecode } from "./decode/decode.ts";
+import { emitForward } from "./forward/forward.ts";
 import { legend } from "./legend.ts";
 
 /** The module for a spec: bytes that depend on nothing else, and the same code as text. Cost: a few milliseconds. */

@@ -32,7 +32,8 @@ export function times(a: I32, b: I32 | number): I32 {
 }
 
 /** The type of a scalar in a local: bool is 0 or 1. */
-export const valueType = (type: ScalarType): ValueType & ("i32" | "f32") => (type === "f32" ? "f32" : "i32");
+export const valueType = (type: ScalarType): ValueType & ("i32" | "f32") =>
+  type === "f32" ? "f32" : "i32";
 
 /** Word `word` of the block at `base`. */
 export const wordAt = (base: I32, word: number): I32 => load("i32.load", base, word * 4);

@@ -28,7 +28,12 @@ const decode = [
 const written = (title: string, expression: Expression | null): string[] =>
   expression === null
     ? []
-    : [`${title}:`, ...printNode(expression.root).split("\n").map((line) => `  ${line}`)];
+    : [
+        `${title}:`,
+        ...printNode(expression.root)
+          .split("\n")
+          .map((line) => `  ${line}`),
+      ];
 
 export const legend = (spec: KernelSpec): readonly string[] => [
   `Attention, ${spec.schedule}: D = ${spec.D}, Dv = ${spec.Dv}. Addresses and records: see abi.ts.`,

@@ -49,10 +49,18 @@ export function weightOf(context: KernelContext, f: FunctionBuilder): Exponentia
 
 /** From dot products to the natural logits that a score function sees. */
 export const naturalLogit = (context: KernelContext, f: FunctionBuilder, dot: V128): V128 =>
-  op("f32x4.mul", dot, f.constant("scale", () => splat(scaleOf(context))));
+  op(
+    "f32x4.mul",
+    dot,
+    f.constant("scale", () => splat(scaleOf(context))),
+  );
 
 /** From a maximum as the tile holds it to one of natural logits. */
 export const naturalMaximum = (context: KernelContext, f: FunctionBuilder, maximum: V128): V128 =>
   isNatural(context)
     ? maximum
-    : op("f32x4.mul", maximum, f.constant("scaleSize", () => splat(scaleSize(context))));
+    : op(
+        "f32x4.mul",
+        maximum,
+        f.constant("scaleSize", () => splat(scaleSize(context))),
+      );

@@ -16,7 +16,14 @@ import type { KernelSpec, Shape } from "../../runtime/device.ts";
 import { Tensor } from "../../tensor.ts";
 import { judge } from "../../testing/budget.ts";
 import { random } from "../../variants/random.ts";
-import { captureLayout, PARAM, partialBytes, scratchBytes, splitKeys, TILE_QUERIES } from "./abi.ts";
+import {
+  captureLayout,
+  PARAM,
+  partialBytes,
+  scratchBytes,
+  splitKeys,
+  TILE_QUERIES,
+} from "./abi.ts";
 import type { KernelExports, WasmTarget } from "./abi.ts";
 import { emitKernel } from "./kernel.ts";
 
@@ -82,7 +89,11 @@ function inputsOf({ shape, seed = 1, touch }: TestLaunch): Inputs {
   const { B, Hq, Hkv, M, N, D, Dv } = shape;
   const rng = random(seed);
   const some = (length: number): Float32Array => Float32Array.from({ length }, rng.normal);
-  const inputs = { query: some(B * Hq * M * D), key: some(B * Hkv * N * D), value: some(B * Hkv * N * Dv) };
+  const inputs = {
+    query: some(B * Hq * M * D),
+    key: some(B * Hkv * N * D),
+    value: some(B * Hkv * N * Dv),
+  };
   touch?.(inputs);
   return inputs;
 }
@@ -120,7 +131,7 @@ function forwardItems({ shape, blockSize = 128 }: TestLaunch): number[] {
   const step = Math.min(blockSize, TILE_QUERIES);
   for (let b = 0; b < shape.B; b++) {
     for (let h = 0; h < shape.Hq; h++) {
-      for (let first = 0; first < shape.M; ) {
+      for (let first = 0; first < shape.M;) {
         // Up to the next boundary of blocks.
         const count = Math.min(step, blockSize - (first % blockSize), shape.M - first);
         items.push(b, h, first, count);
@@ -159,7 +170,8 @@ function placeCaptures(place: TestMemory, launch: TestLaunch, params: number): v
   const { captures = noCaptures } = launch;
   const layout = captureLayout(specOf(launch));
   for (const { name, type, word } of layout.uniforms) {
-    (type === "f32" ? place.floats : place.words)[params / 4 + word] = captures.uniforms.get(name) ?? NaN;
+    (type === "f32" ? place.floats : place.words)[params / 4 + word] =
+      captures.uniforms.get(name) ?? NaN;
   }
   for (const { name, word } of layout.tensors) {
     const tensor = captures.tensors.get(name);
@@ -184,15 +196,32 @@ export function run(launch: TestLaunch): TestResult {
   const { query, key, value } = inputsOf(launch);
   const { B, Hq, Hkv, M, N, Dv } = shape;
   const rows = B * Hq * M;
-  const [outAt, lseAt, maxAt] = [place.reserve(rows * Dv * 4), place.reserve(rows * 4), place.reserve(rows * 4)];
-  set({ queryAt: place.put(query), keyAt: place.put(key), valueAt: place.put(value), outAt, lseAt, maxAt });
+  const [outAt, lseAt, maxAt] = [
+    place.reserve(rows * Dv * 4),
+    place.reserve(rows * 4),
+    place.reserve(rows * 4),
+  ];
+  set({
+    queryAt: place.put(query),
+    keyAt: place.put(key),
+    valueAt: place.put(value),
+    outAt,
+    lseAt,
+    maxAt,
+  });
   set({ Hq, Hkv, M, N, sinksAt: sinks === undefined ? 0 : place.put(Float32Array.from(sinks)) });
   place.floats[params / 4 + PARAM.scale] = scale;
   set({ queryOffsetAt: place.put(offsetsOf(launch)), kvLengthAt: place.put(lengthsOf(launch)) });
   const mask = blockMaskOf(launch);
   if (mask !== null) {
     set({ rowStartAt: place.put(mask.rowStart), runsAt: place.put(mask.runs) });
-    set({ maskB: mask.B, maskH: mask.H, maskRows: mask.rows, blockQ: mask.blockQ, blockKv: mask.blockKv });
+    set({
+      maskB: mask.B,
+      maskH: mask.H,
+      maskRows: mask.rows,
+      blockQ: mask.blockQ,
+      blockKv: mask.blockKv,
+    });
     if (mask.bits !== null) set({ bitsAt: place.put(mask.bits) });
   }
   placeCaptures(place, launch, params);
@@ -209,8 +238,14 @@ export function run(launch: TestLaunch): TestResult {
   const kernel = exports as unknown as KernelExports;
   kernel.run(params, scratch);
   kernel.combine?.(params, scratch);
-  const floats = (at: number, length: number): Float32Array => place.floats.slice(at / 4, at / 4 + length);
-  return { out: floats(outAt, rows * Dv), lse: floats(lseAt, rows), max: floats(maxAt, rows), damage: place.damage() };
+  const floats = (at: number, length: number): Float32Array =>
+    place.floats.slice(at / 4, at / 4 + length);
+  return {
+    out: floats(outAt, rows * Dv),
+    lse: floats(lseAt, rows),
+    max: floats(maxAt, rows),
+    damage: place.damage(),
+  };
 }
 
 function problemOf(launch: TestLaunch): Problem {
@@ -237,11 +272,24 @@ export const exact = (launch: TestLaunch): Answer => referenceAttention(problemO
 /** What is wrong with the kernel's results: empty where nothing is. */
 export function problems(launch: TestLaunch): string[] {
   const problem = problemOf(launch);
-  const [right, unfused, got] = [referenceAttention(problem), sameDtypeAttention(problem), run(launch)];
+  const [right, unfused, got] = [
+    referenceAttention(problem),
+    sameDtypeAttention(problem),
+    run(launch),
+  ];
   const names = ["out", "lse", "max"] as const;
   const wrong = names.map((name) => {
     const sameDtype = unfused[name];
-    return judge({ name, dtype: "f32", exact: right[name], sameDtype, kernel: Float64Array.from(got[name]) }).problem;
+    return judge({
+      name,
+      dtype: "f32",
+      exact: right[name],
+      sameDtype,
+      kernel: Float64Array.from(got[name]),
+    }).problem;
   });
-  return [...wrong.filter((text) => text !== null), ...got.damage.map((at) => `a write beyond ${at}`)];
+  return [
+    ...wrong.filter((text) => text !== null),
+    ...got.damage.map((at) => `a write beyond ${at}`),
+  ];
 }

@@ -14,7 +14,12 @@ interface Queue {
 }
 
 /** Exports `name(params, scratch)`: performs `work(record, ticket)` for each ticket until none is left. */
-export function ticketFunction(context: KernelContext, name: string, queue: Queue, work: Callee): void {
+export function ticketFunction(
+  context: KernelContext,
+  name: string,
+  queue: Queue,
+  work: Callee,
+): void {
   const { module, registers, target } = context;
   module.function(
     name,
@@ -31,7 +36,10 @@ export function ticketFunction(context: KernelContext, name: string, queue: Queu
           f.do(store("i32.store", counter, plus(ticket, 1)));
         }
         f.if(op("i32.lt_u", ticket, param(context, queue.count)), () => {
-          const record = plus(param(context, queue.recordsAt), times(ticket, queue.recordWords * 4));
+          const record = plus(
+            param(context, queue.recordsAt),
+            times(ticket, queue.recordWords * 4),
+          );
           f.do(perform(work, record, ticket));
           f.branch(again);
         });

@@ -10,7 +10,7 @@ function decoded(bytes: readonly number[], signed: boolean): number {
 }
 
 const isMinimal = (bytes: readonly number[]): boolean =>
-  bytes.every((byte, at) => (byte & 0x80) !== 0 === at < bytes.length - 1) && bytes.length <= 5;
+  bytes.every((byte, at) => ((byte & 0x80) !== 0) === at < bytes.length - 1) && bytes.length <= 5;
 
 test("unsigned LEB128 decodes to the number", () => {
   fc.assert(

@@ -87,7 +87,7 @@ export function load<Name extends LoadName>(
 ): Expr<ResultOfLoad<Name>> {
   const [opcode, align, type] = loads[name];
   const code = memory(opcode, align, offset);
-  return { type: type as ResultOfLoad<Name>, head: withOffset(name, offset), code, args: [address] };
+  return { type, head: withOffset(name, offset), code, args: [address] };
 }
 
 /** Writes memory at `address + offset`: a statement. */
@@ -131,18 +131,19 @@ export function f64(value: number): F64 {
 
 /** Four 32-bit words. */
 export function i32x4(...words: readonly [number, number, number, number]): V128 {
-  const bytes = words.flatMap((word) => [word & 255, (word >> 8) & 255, (word >> 16) & 255, word >>> 24]);
+  const bytes = words.flatMap((word) => [
+    word & 255,
+    (word >> 8) & 255,
+    (word >> 16) & 255,
+    word >>> 24,
+  ]);
   const code = [...opcodeBytes(0xfd_00c), ...bytes];
   const text = words.map((word) => word | 0).join(" ");
   return { type: "v128", head: `v128.const i32x4 ${text}`, code, args: [] };
 }
 
 /** Four words picked out of two vectors: 0..3 are a's, 4..7 are b's. */
-export function shuffle(
-  a: V128,
-  b: V128,
-  words: readonly [number, number, number, number],
-): V128 {
+export function shuffle(a: V128, b: V128, words: readonly [number, number, number, number]): V128 {
   const bytes = words.flatMap((word) => [0, 1, 2, 3].map((byte) => word * 4 + byte));
   const code = [...opcodeBytes(0xfd_00d), ...bytes];
   return { type: "v128", head: `i8x16.shuffle ${bytes.join(" ")}`, code, args: [a, b] };
@@ -151,7 +152,11 @@ export function shuffle(
 type LaneType = "i32x4" | "f32x4";
 type ScalarOf<L extends LaneType> = L extends "i32x4" ? "i32" : "f32";
 
-export function extractLane<L extends LaneType>(lanes: L, value: V128, lane: number): Expr<ScalarOf<L>> {
+export function extractLane<L extends LaneType>(
+  lanes: L,
+  value: V128,
+  lane: number,
+): Expr<ScalarOf<L>> {
   const name = `${lanes}.extract_lane` as const;
   return {
     type: lanes.slice(0, 3) as ScalarOf<L>,
@@ -179,7 +184,11 @@ export function loadLane(address: I32, value: V128, lane: number): V128 {
 }
 
 /** `condition ? a : b` of scalars; both are computed. */
-export const select = <T extends "i32" | "f32">(condition: I32, a: Expr<T>, b: Expr<T>): Expr<T> => ({
+export const select = <T extends "i32" | "f32">(
+  condition: I32,
+  a: Expr<T>,
+  b: Expr<T>,
+): Expr<T> => ({
   type: a.type,
   head: "select",
   code: [0x1b],
@@ -201,7 +210,11 @@ function checkedCall(callee: Callee, args: readonly Expr[]): void {
 }
 
 /** A call for its value. */
-export function call<T extends ValueType>(type: T, callee: Callee, ...args: readonly Expr[]): Expr<T> {
+export function call<T extends ValueType>(
+  type: T,
+  callee: Callee,
+  ...args: readonly Expr[]
+): Expr<T> {
   checkedCall(callee, args);
   if (callee.result !== type) throw internalError(`${callee.name} does not yield ${type}`);
   return { type, head: `call $${callee.name}`, code: callee, args };

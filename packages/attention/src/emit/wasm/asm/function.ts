@@ -64,7 +64,14 @@ export class FunctionBuilder implements Callee {
     this.#names.add(unique);
     const index = this.locals.length;
     const code = indexed(0x20, index);
-    const local: Local<T> = { type, name: unique, index, head: `local.get $${unique}`, code, args: [] };
+    const local: Local<T> = {
+      type,
+      name: unique,
+      index,
+      head: `local.get $${unique}`,
+      code,
+      args: [],
+    };
     this.locals.push(local);
     return local;
   }

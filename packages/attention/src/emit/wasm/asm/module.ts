@@ -21,7 +21,9 @@ export interface MemoryImport {
   readonly shared: boolean;
 }
 
-type Locals<P extends Readonly<Record<string, ValueType>>> = { readonly [K in keyof P]: Local<P[K]> };
+type Locals<P extends Readonly<Record<string, ValueType>>> = {
+  readonly [K in keyof P]: Local<P[K]>;
+};
 
 export interface FunctionOptions {
   readonly result?: ValueType;
@@ -29,7 +31,12 @@ export interface FunctionOptions {
   readonly exported?: boolean;
 }
 
-const valueTypes: { readonly [T in ValueType]: number } = { i32: 0x7f, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+const valueTypes: { readonly [T in ValueType]: number } = {
+  i32: 0x7f,
+  f32: 0x7d,
+  f64: 0x7c,
+  v128: 0x7b,
+};
 const noResult = 0x40;
 
 export class ModuleBuilder {
@@ -61,7 +68,12 @@ export class ModuleBuilder {
       head: `global.get $${name}`,
       code: [0x23, ...index],
       args: [],
-      set: (value) => ({ type: "none", head: `global.set $${name}`, code: [0x24, ...index], args: [value] }),
+      set: (value) => ({
+        type: "none",
+        head: `global.set $${name}`,
+        code: [0x24, ...index],
+        args: [value],
+      }),
     };
     this.globals.push(made);
     return made;
@@ -79,7 +91,8 @@ export class ModuleBuilder {
       Object.entries(params).map(([param, type]) => [param, made.local(type, param)]),
     ) as Locals<P>;
     const result = fill(made, locals);
-    if ((result?.type ?? null) !== made.result) throw internalError(`${name} yields something else`);
+    if ((result?.type ?? null) !== made.result)
+      throw internalError(`${name} yields something else`);
     if (result !== undefined) made.do(result);
     this.functions.push(made);
     if (options.exported === true) this.exports.push(made);
@@ -140,7 +153,12 @@ export class ModuleBuilder {
   }
 }
 
-function section<T>(out: ByteWriter, id: number, items: readonly T[], write: (to: ByteWriter, item: T) => void): void {
+function section<T>(
+  out: ByteWriter,
+  id: number,
+  items: readonly T[],
+  write: (to: ByteWriter, item: T) => void,
+): void {
   if (items.length === 0) return;
   const content = new ByteWriter();
   content.u32(items.length);
@@ -183,11 +201,19 @@ function encodeExpr(to: ByteWriter, expr: Expr): void {
 }
 
 /** `labels` are the enclosing blocks, outermost first; an `if` is one too. */
-function encodeStatements(to: ByteWriter, body: readonly Statement[], labels: readonly (Label | null)[]): void {
+function encodeStatements(
+  to: ByteWriter,
+  body: readonly Statement[],
+  labels: readonly (Label | null)[],
+): void {
   for (const statement of body) encodeStatement(to, statement, labels);
 }
 
-function encodeStatement(to: ByteWriter, statement: Statement, labels: readonly (Label | null)[]): void {
+function encodeStatement(
+  to: ByteWriter,
+  statement: Statement,
+  labels: readonly (Label | null)[],
+): void {
   switch (statement.kind) {
     case "note":
       return;

@@ -18,8 +18,13 @@ export function moduleText(module: ModuleBuilder, legend: readonly string[]): st
     "(module",
     ...(module.memory === null ? [] : [memoryText(module.memory)]),
     ...module.imports.map(importText),
-    ...module.globals.map((made) => `  (global $${made.name} (mut ${made.type}) (${made.type}.const 0))`),
-    ...module.functions.flatMap((made) => ["", ...functionLines(made, module.exports.includes(made))]),
+    ...module.globals.map(
+      (made) => `  (global $${made.name} (mut ${made.type}) (${made.type}.const 0))`,
+    ),
+    ...module.functions.flatMap((made) => [
+      "",
+      ...functionLines(made, module.exports.includes(made)),
+    ]),
     ")",
   ];
   return `${lines.join("\n")}\n`;
@@ -36,7 +41,12 @@ function functionLines(made: FunctionBuilder, exported: boolean): string[] {
     ...params,
     ...(made.result === null ? [] : [`(result ${made.result})`]),
   ];
-  return [head.join(" "), ...filled(declared.slice(params.length), 4), ...bodyLines(made.body, 4), "  )"];
+  return [
+    head.join(" "),
+    ...filled(declared.slice(params.length), 4),
+    ...bodyLines(made.body, 4),
+    "  )",
+  ];
 }
 
 /** Words joined to lines no wider than the page. */
@@ -44,7 +54,8 @@ function filled(words: readonly string[], indent: number): string[] {
   const lines: string[] = [];
   for (const word of words) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + word.length < width) lines.push(`${lines.pop()} ${word}`);
+    if (last !== undefined && last.length + word.length < width)
+      lines.push(`${lines.pop()} ${word}`);
     else lines.push(" ".repeat(indent) + word);
   }
   return lines;

@@ -38,9 +38,15 @@ interface LaneForms {
   readonly bool?: LaneForm;
 }
 
-type Unary = Extract<Instruction, `${string}x4.${"abs" | "neg" | "floor" | "ceil" | "trunc" | "sqrt"}`>;
+type Unary = Extract<
+  Instruction,
+  `${string}x4.${"abs" | "neg" | "floor" | "ceil" | "trunc" | "sqrt"}`
+>;
 type Binary =
-  | Extract<Instruction, `${"f32" | "i32"}x4.${"add" | "sub" | "mul" | "div" | "min" | "max" | "eq" | "ne" | "lt" | "le"}`>
+  | Extract<
+      Instruction,
+      `${"f32" | "i32"}x4.${"add" | "sub" | "mul" | "div" | "min" | "max" | "eq" | "ne" | "lt" | "le"}`
+    >
   | Extract<Instruction, `i32x4.${"min_s" | "max_s" | "lt_s" | "le_s"}`>
   | Extract<Instruction, `v128.${"and" | "or" | "xor"}`>;
 
@@ -74,12 +80,20 @@ const sign: LaneForms = {
   f32: ({ f }, args) => {
     const { lanes } = operand(args, 0);
     const one = op("v128.or", op("v128.and", lanes, f.lanes(-0)), f.lanes(1));
-    const nonZero = op("v128.or", op("f32x4.lt", lanes, f.lanes(0)), op("f32x4.gt", lanes, f.lanes(0)));
+    const nonZero = op(
+      "v128.or",
+      op("f32x4.lt", lanes, f.lanes(0)),
+      op("f32x4.gt", lanes, f.lanes(0)),
+    );
     return choose(nonZero, one, lanes);
   },
   i32: ({ f }, args) => {
     const { lanes } = operand(args, 0);
-    return op("i32x4.sub", op("i32x4.lt_s", lanes, f.words(0)), op("i32x4.gt_s", lanes, f.words(0)));
+    return op(
+      "i32x4.sub",
+      op("i32x4.lt_s", lanes, f.words(0)),
+      op("i32x4.gt_s", lanes, f.words(0)),
+    );
   },
 };
 
@@ -97,11 +111,19 @@ const round: LaneForm = ({ f }, args) => {
  * Floor or truncation of a / b, in float64, where quotients of 32-bit integers are exact enough; 0 where b is 0. -2^31 / -1 wraps, as
  * all arithmetic does, so that -1 has a way of its own.
  */
-function quotient(f: FunctionBuilder, rounding: "f64x2.floor" | "f64x2.trunc", a: Local<"v128">, b: Local<"v128">): V128 {
+function quotient(
+  f: FunctionBuilder,
+  rounding: "f64x2.floor" | "f64x2.trunc",
+  a: Local<"v128">,
+  b: Local<"v128">,
+): V128 {
   const two = (x: V128, y: V128): V128 =>
     op(
       "i32x4.trunc_sat_f64x2_s_zero",
-      op(rounding, op("f64x2.div", op("f64x2.convert_low_i32x4_s", x), op("f64x2.convert_low_i32x4_s", y))),
+      op(
+        rounding,
+        op("f64x2.div", op("f64x2.convert_low_i32x4_s", x), op("f64x2.convert_low_i32x4_s", y)),
+      ),
     );
   const upper = (x: V128): V128 => shuffle(x, x, [2, 3, 2, 3]);
   const all = shuffle(two(a, b), two(upper(a), upper(b)), [0, 1, 4, 5]);

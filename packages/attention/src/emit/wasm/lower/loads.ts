@@ -5,7 +5,16 @@
 import type { Axis, Node, ScalarType } from "../../../ir/types.ts";
 import { internalError } from "../../../errors.ts";
 import type { TensorSlot } from "../abi.ts";
-import { extractLane, i32, load, loadLane, op, replaceLane, select, shuffle } from "../asm/expression.ts";
+import {
+  extractLane,
+  i32,
+  load,
+  loadLane,
+  op,
+  replaceLane,
+  select,
+  shuffle,
+} from "../asm/expression.ts";
 import type { I32, V128 } from "../asm/expression.ts";
 import type { FunctionBuilder, Local } from "../asm/function.ts";
 import { plus, splatWord, times, wordAt } from "../lanes.ts";
@@ -52,24 +61,39 @@ export class TensorReader {
       return this.#gather(tensor, tensor.at, this.#laneElements(tensor, indices));
     }
     const row = times(this.#element(tensor, leading), tensor.lengths.at(-1) ?? i32(1));
-    const base = leading.length === 0 ? tensor.at : f.let("row", plus(tensor.at, times(row, bytesOf(tensor))));
+    const base =
+      leading.length === 0 ? tensor.at : f.let("row", plus(tensor.at, times(row, bytesOf(tensor))));
     const index = f.let("index", last);
-    const gather = (): V128 => this.#gather(tensor, base, this.#clampLanes(tensor, index, indices.length - 1));
-    return run === 0 || tensor.type === "bool" ? gather() : this.#run(tensor, base, index, run, gather);
+    const gather = (): V128 =>
+      this.#gather(tensor, base, this.#clampLanes(tensor, index, indices.length - 1));
+    return run === 0 || tensor.type === "bool"
+      ? gather()
+      : this.#run(tensor, base, index, run, gather);
   }
 
   /** One load where the four elements are neighbours that exist. */
-  #run(tensor: TensorLocals, base: I32, index: Local<"v128">, run: 1 | -1, gather: () => V128): V128 {
+  #run(
+    tensor: TensorLocals,
+    base: I32,
+    index: Local<"v128">,
+    run: 1 | -1,
+    gather: () => V128,
+  ): V128 {
     const f = this.#f;
     const first = f.let("first", extractLane("i32x4", index, run === 1 ? 0 : 3));
     const final = f.let("final", extractLane("i32x4", index, run === 1 ? 3 : 0));
     const neighbours = op("i32.eq", op("i32.sub", final, first), i32(3));
-    const exist = op("i32.and", op("i32.ge_s", first, i32(0)), op("i32.le_s", final, tensor.last.at(-1) ?? i32(0)));
+    const exist = op(
+      "i32.and",
+      op("i32.ge_s", first, i32(0)),
+      op("i32.le_s", final, tensor.last.at(-1) ?? i32(0)),
+    );
     const result = f.local("v128", "loaded");
     const whole = load("v128.load", plus(base, times(first, 4)));
     f.if(
       op("i32.and", neighbours, exist),
-      () => f.set(result, run === 1 ? whole : shuffle(f.let("falling", whole), whole, [3, 2, 1, 0])),
+      () =>
+        f.set(result, run === 1 ? whole : shuffle(f.let("falling", whole), whole, [3, 2, 1, 0])),
       () => f.set(result, gather()),
     );
     return result;
@@ -168,7 +192,11 @@ function readScalar(type: ScalarType, address: I32): Scalar {
 }
 
 /** By how much an index grows from lane to lane, where that is plain to see; null where it is not. */
-export function stepOf(node: Node, laneAxis: Axis, isUniform: (node: Node) => boolean): number | null {
+export function stepOf(
+  node: Node,
+  laneAxis: Axis,
+  isUniform: (node: Node) => boolean,
+): number | null {
   if (isUniform(node)) return 0;
   if (node.op === "index") return node.attr === laneAxis ? 1 : 0;
   const [a = null, b = null] = node.args.map((arg) => stepOf(arg, laneAxis, isUniform));

@@ -15,7 +15,19 @@ import { plus } from "../lanes.ts";
 import { Lowering } from "./lowering.ts";
 
 /** Whose last place may differ from JavaScript's; `functions.test.ts` measures by how much. */
-const rounded: readonly OperatorOp[] = ["exp", "expm1", "log", "log1p", "log2", "log10", "pow", "sin", "cos", "tan", "tanh"];
+const rounded: readonly OperatorOp[] = [
+  "exp",
+  "expm1",
+  "log",
+  "log1p",
+  "log2",
+  "log10",
+  "pow",
+  "sin",
+  "cos",
+  "tan",
+  "tanh",
+];
 
 const laneAxes = ["q", "kv"] as const;
 type LaneAxis = (typeof laneAxes)[number];
@@ -67,7 +79,11 @@ function probeModule(expression: Expression, laneAxis: LaneAxis): Uint8Array<Arr
   return context.module.encode();
 }
 
-function placeCaptures(memory: WebAssembly.Memory, expression: Expression, captures: CaptureValues): void {
+function placeCaptures(
+  memory: WebAssembly.Memory,
+  expression: Expression,
+  captures: CaptureValues,
+): void {
   const [f32, i32] = [new Float32Array(memory.buffer), new Int32Array(memory.buffer)];
   const { uniforms, tensors } = captureLayout(specOf(expression));
   for (const { name, type, word } of uniforms) {
@@ -96,7 +112,11 @@ interface Place {
 }
 
 /** The eight results of the kernel, as numbers. */
-function onLanes(expression: Expression, captures: CaptureValues, { at: here, laneAxis, lanes, scores }: Place): number[] {
+function onLanes(
+  expression: Expression,
+  captures: CaptureValues,
+  { at: here, laneAxis, lanes, scores }: Place,
+): number[] {
   const memory = new WebAssembly.Memory({ initial: 1 });
   const module = new WebAssembly.Module(probeModule(expression, laneAxis));
   const math = Math as unknown as WebAssembly.ModuleImports;
@@ -107,7 +127,9 @@ function onLanes(expression: Expression, captures: CaptureValues, { at: here, la
   const probe = exports["probe"] as (...args: number[]) => void;
   probe(at.params, here.b, here.h, here.q, here.kv);
   const isBool = expression.root.type === "bool";
-  const words = isBool ? new Int32Array(memory.buffer, at.out, 8) : new Float32Array(memory.buffer, at.out, 8);
+  const words = isBool
+    ? new Int32Array(memory.buffer, at.out, 8)
+    : new Float32Array(memory.buffer, at.out, 8);
   return [...words].map((word) => (isBool && word === -1 ? 1 : word));
 }
 
@@ -121,7 +143,10 @@ function interpreted({ root }: Expression, captures: CaptureValues, place: Place
   });
 }
 
-const score = fc.oneof(fc.float({ min: -100, max: 100 }), fc.constantFrom(0, -0, NaN, Infinity, -Infinity, 0.5, 2.5));
+const score = fc.oneof(
+  fc.float({ min: -100, max: 100 }),
+  fc.constantFrom(0, -0, NaN, Infinity, -Infinity, 0.5, 2.5),
+);
 const coordinate = fc.oneof(fc.nat(100), fc.nat(2 ** 25));
 const places: fc.Arbitrary<Place> = fc
   .record({
@@ -142,7 +167,9 @@ describe.each(["score", "mask"] as const)("%s", (kind) => {
     const cases = graphCases({ kind, ops: (op) => !rounded.includes(op) });
     fc.assert(
       fc.property(cases, places, ({ expression, captures }, place) => {
-        expect(onLanes(expression, captures, place)).toEqual(interpreted(expression, captures, place));
+        expect(onLanes(expression, captures, place)).toEqual(
+          interpreted(expression, captures, place),
+        );
       }),
       { numRuns: 300 },
     );
@@ -161,9 +188,17 @@ describe("every op has a form for lanes and one for scalars, and they agree", ()
   const builder = new Builder();
   /** Operands that differ from lane to lane, or are the same in all. */
   const leaves = {
-    lanes: { f32: builder.score(), i32: builder.index("q"), bool: builder.make("lt", builder.score(), builder.constant("f32", 1)) },
+    lanes: {
+      f32: builder.score(),
+      i32: builder.index("q"),
+      bool: builder.make("lt", builder.score(), builder.constant("f32", 1)),
+    },
     scalar: {
-      f32: builder.make("mul", builder.make("toF32", builder.index("kv")), builder.constant("f32", 0.019)),
+      f32: builder.make(
+        "mul",
+        builder.make("toF32", builder.index("kv")),
+        builder.constant("f32", 0.019),
+      ),
       i32: builder.index("kv"),
       bool: builder.make("lt", builder.index("kv"), builder.constant("i32", 100)),
     },
@@ -178,11 +213,15 @@ describe("every op has a form for lanes and one for scalars, and they agree", ()
         const operands = args.map((type, n) => (n === 0 ? leaves[first] : leaves[second])[type]);
         const root = asScore(builder.make(op, ...operands));
         const expression = expressionOf("score", root);
-        const [got, expected] = [onLanes(expression, none, plain), interpreted(expression, none, plain)];
+        const [got, expected] = [
+          onLanes(expression, none, plain),
+          interpreted(expression, none, plain),
+        ];
         if (!rounded.includes(op)) expect(got).toEqual(expected);
         got.forEach((value, n) => {
           const exact = expected[n] ?? NaN;
-          if (Number.isFinite(exact)) expect(Math.abs(value - exact)).toBeLessThanOrEqual(Math.abs(exact) * 2 ** -21);
+          if (Number.isFinite(exact))
+            expect(Math.abs(value - exact)).toBeLessThanOrEqual(Math.abs(exact) * 2 ** -21);
           else expect(value).toEqual(exact);
         });
       }
@@ -201,11 +240,15 @@ describe("captured tensors", () => {
     tensors: new Map<string, TensorValue>([
       ["bias", { type: "f32", shape: [60], data }],
       ["table", { type: "f32", shape: [4, 15], data }],
-      ["keep", { type: "bool", shape: [60], data: Uint8Array.from(data, (_, n) => (n % 3 === 0 ? 1 : 0)) }],
+      [
+        "keep",
+        { type: "bool", shape: [60], data: Uint8Array.from(data, (_, n) => (n % 3 === 0 ? 1 : 0)) },
+      ],
       ["doc", { type: "i32", shape: [60], data: Int32Array.from(data, (_, n) => (n * 7) % 5) }],
     ]),
   };
-  const f32Load = (name: string, ...indices: readonly Node[]): Node => builder.load(name, "f32", indices);
+  const f32Load = (name: string, ...indices: readonly Node[]): Node =>
+    builder.load(name, "f32", indices);
   const sub = (a: Node, b: Node): Node => builder.make("sub", a, b);
   const hostile = builder.make("mul", builder.make("sub", q, int(33)), int(2 ** 28));
   const roots: readonly (readonly [string, Node])[] = [
@@ -214,12 +257,21 @@ describe("captured tensors", () => {
     ["past the end for some lanes", f32Load("bias", builder.make("add", q, int(24)))],
     ["before the start for some lanes", f32Load("bias", sub(q, int(33)))],
     ["of two indices", f32Load("table", builder.make("rem", kv, int(4)), q)],
-    ["of two indices, the first along the lanes", f32Load("table", builder.make("rem", q, int(4)), kv)],
-    ["by an index that is no position", f32Load("bias", builder.make("bitAnd", builder.make("mul", q, int(13)), int(31)))],
+    [
+      "of two indices, the first along the lanes",
+      f32Load("table", builder.make("rem", q, int(4)), kv),
+    ],
+    [
+      "by an index that is no position",
+      f32Load("bias", builder.make("bitAnd", builder.make("mul", q, int(13)), int(31))),
+    ],
     ["by an index read from a tensor", f32Load("bias", builder.load("doc", "i32", [q]))],
     ["by hostile indices", f32Load("bias", hostile)],
     ["of booleans", builder.make("toF32", builder.load("keep", "bool", [q]))],
-    ["of booleans, the same for all lanes", builder.make("toF32", builder.load("keep", "bool", [kv]))],
+    [
+      "of booleans, the same for all lanes",
+      builder.make("toF32", builder.load("keep", "bool", [kv])),
+    ],
     ["the same for all lanes, out of range", f32Load("bias", builder.make("mul", kv, int(1000)))],
   ];
 
@@ -230,7 +282,9 @@ describe("captured tensors", () => {
         const lanes = plain.lanes.map((__, n) => first + Math.min(n, 5));
         for (const kvAt of [0, 3, 25, 70]) {
           const place = { ...plain, at: { ...plain.at, q: kvAt, kv: kvAt }, lanes, laneAxis };
-          expect(onLanes(expression, captures, place)).toEqual(interpreted(expression, captures, place));
+          expect(onLanes(expression, captures, place)).toEqual(
+            interpreted(expression, captures, place),
+          );
         }
       }
     });
@@ -240,14 +294,25 @@ describe("captured tensors", () => {
 test("what does not change in the loop is computed before it, once", () => {
   const builder = new Builder();
   const slope = builder.load("slopes", "f32", [builder.index("h")]);
-  const distance = builder.make("toF32", builder.make("sub", builder.index("kv"), builder.index("q")));
+  const distance = builder.make(
+    "toF32",
+    builder.make("sub", builder.index("kv"), builder.index("q")),
+  );
   const root = builder.make("add", builder.score(), builder.make("mul", slope, distance));
-  const context = kernelContext(specOf(expressionOf("score", root)), { relaxed: true, shared: false });
+  const context = kernelContext(specOf(expressionOf("score", root)), {
+    relaxed: true,
+    shared: false,
+  });
   let hoisted = 0;
   let inside = 0;
   context.module.function("probe", { b: "i32", h: "i32", kv: "i32" }, (f, { b, h, kv }) => {
     const lanes = [f.local("v128", "q")];
-    const lowering = new Lowering(context, f, root, { laneAxis: "q", lanes, scalars: { b, h, kv }, score: lanes });
+    const lowering = new Lowering(context, f, root, {
+      laneAxis: "q",
+      lanes,
+      scalars: { b, h, kv },
+      score: lanes,
+    });
     lowering.hoist(["kv", "score"]);
     hoisted = JSON.stringify(f.body).split("f32.load").length - 1;
     lowering.root();

@@ -147,7 +147,9 @@ export class Lowering {
   #gather(node: Node, vector: number): V128 {
     const { laneAxis } = this.#site;
     const indices = node.args.map((arg) =>
-      this.#isUniform(arg) ? this.#integer(arg) : (this.#lanesOf(arg)[vector] ?? this.#integer(arg)),
+      this.#isUniform(arg)
+        ? this.#integer(arg)
+        : (this.#lanesOf(arg)[vector] ?? this.#integer(arg)),
     );
     const last = node.args.at(-1);
     const step = last === undefined ? null : stepOf(last, laneAxis, (arg) => this.#isUniform(arg));
@@ -160,7 +162,8 @@ export class Lowering {
     if (known !== undefined) return known;
     const { f } = this.#e;
     const value = this.#scalar(node);
-    const one = node.op === "const" ? literalLanes(f, node) : spread(f, value, node.type === "bool");
+    const one =
+      node.op === "const" ? literalLanes(f, node) : spread(f, value, node.type === "bool");
     const made = this.#site.lanes.map(() => one);
     this.#vectors.set(node, made);
     return made;
@@ -188,7 +191,9 @@ export class Lowering {
     const { captures, registers } = this.#context;
     const slot = captures.uniforms.find(({ name }) => name === node.attr);
     if (slot === undefined) throw internalError(`no captured number ${String(node.attr)}`);
-    return slot.type === "f32" ? floatAt(registers.params, slot.word) : wordAt(registers.params, slot.word);
+    return slot.type === "f32"
+      ? floatAt(registers.params, slot.word)
+      : wordAt(registers.params, slot.word);
   }
 }
 

@@ -44,7 +44,10 @@ type Words = Extract<
 >;
 type Floats = Extract<Instruction, `f32.${"add" | "sub" | "mul" | "div" | "min" | "max"}`>;
 type FloatTests = Extract<Instruction, `f32.${"eq" | "ne" | "lt" | "le"}`>;
-type FloatUnary = Extract<Instruction, `f32.${"abs" | "neg" | "ceil" | "floor" | "trunc" | "sqrt"}`>;
+type FloatUnary = Extract<
+  Instruction,
+  `f32.${"abs" | "neg" | "ceil" | "floor" | "trunc" | "sqrt"}`
+>;
 
 const words =
   (name: Words): ScalarForm =>
@@ -58,7 +61,9 @@ const tests =
   (name: FloatTests): ScalarForm =>
   (_, args) =>
     op(name, float(args, 0), float(args, 1));
-const floatUnary = (name: FloatUnary): ScalarForms => ({ f32: (_, args) => op(name, float(args, 0)) });
+const floatUnary = (name: FloatUnary): ScalarForms => ({
+  f32: (_, args) => op(name, float(args, 0)),
+});
 const inWords = (name: Words): ScalarForms => ({ i32: words(name) });
 const inBits = (form: ScalarForm): ScalarForms => ({ bool: form });
 const viaLanes: ScalarForms = { f32: "lanes", i32: "lanes" };
@@ -171,7 +176,11 @@ export function scalarForm(e: Emitter, node: Node, args: readonly Scalar[]): Sca
   const form = scalarForms[node.op as OperatorOp][type];
   if (form === undefined) throw internalError(`${node.op} of ${type} has no scalar form`);
   if (form !== "lanes") return form(e, args);
-  const operands = args.map((arg) => ({ lanes: spread(e.f, arg, false), scalar: null, literal: null }));
+  const operands = args.map((arg) => ({
+    lanes: spread(e.f, arg, false),
+    scalar: null,
+    literal: null,
+  }));
   const result = e.f.let("result", laneForm(node)(e, operands));
   return node.type === "f32" ? extractLane("f32x4", result, 0) : extractLane("i32x4", result, 0);
 }

@@ -35,7 +35,8 @@ export const ROUNDING_MAGIC = 12_583_039;
 export const roundedBits = (f: FunctionBuilder, x: V128): V128 => add(x, f.lanes(ROUNDING_MAGIC));
 
 /** The integer as a float. */
-export const roundedValue = (f: FunctionBuilder, bits: V128): V128 => sub(bits, f.lanes(ROUNDING_MAGIC));
+export const roundedValue = (f: FunctionBuilder, bits: V128): V128 =>
+  sub(bits, f.lanes(ROUNDING_MAGIC));
 
 /** 2^n from n + 127 in the low bits: n = -127 gives 0, 128 infinity. */
 export const powerOf2 = (bits: V128): V128 => op("i32x4.shl", bits, i32(23));

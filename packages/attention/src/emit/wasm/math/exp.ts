@@ -12,7 +12,8 @@ import type { Emitter, LaneFunction } from "./emitter.ts";
  * and its results no better: the sums around it round as much.
  */
 const exp2Coefficients: readonly number[] = [
-  0.6931470036506653, 0.24022242426872253, 0.05550733581185341, 0.009671512991189957, 0.001326472731307149,
+  0.6931470036506653, 0.24022242426872253, 0.05550733581185341, 0.009671512991189957,
+  0.001326472731307149,
 ];
 
 /** 2^f, f from -1/2 to 1/2. */
@@ -36,7 +37,11 @@ export const natural = (f: FunctionBuilder): Exponential => ({
  * The softmax's exponential, in place, for factor * x below 127: `x` is overwritten. -Infinity and all that would be below 2^-126.5
  * give exactly 0, 0 gives exactly 1. NaN stays NaN, because the power of two is multiplied in, not added to the exponent.
  */
-export function exponentialInPlace(e: Emitter, x: Local<"v128">, { factor, floor }: Exponential): V128 {
+export function exponentialInPlace(
+  e: Emitter,
+  x: Local<"v128">,
+  { factor, floor }: Exponential,
+): V128 {
   const { f, fma } = e;
   const bits = f.local("v128", "bits");
   f.set(x, larger(x, floor));
@@ -49,11 +54,12 @@ export function exponentialInPlace(e: Emitter, x: Local<"v128">, { factor, floor
 
 /** ln 2 in two parts; the first has so few bits that n times it is exact. Cephes, expf.c. */
 const LN2_HIGH = 0.693359375;
-const LN2_LOW = -2.12194440e-4;
+const LN2_LOW = -2.1219444e-4;
 
 /** (e^r - 1 - r) / r^2 on |r| <= ln(2)/2. Cephes, expf.c. */
 const expCoefficients: readonly number[] = [
-  5.0000001201e-1, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3, 1.9875691500e-4,
+  5.0000001201e-1, 1.6666665459e-1, 4.1665795894e-2, 8.3334519073e-3, 1.3981999507e-3,
+  1.98756915e-4,
 ];
 
 interface Reduced {

@@ -43,23 +43,157 @@ const positive = [
 ] as const;
 
 const rows: readonly Row[] = [
-  { name: "exp", fn: exp, meaning: Math.exp, ranges: [[-110, 95], [-1, 1], [-90, -86]], ulps: 1.3 },
-  { name: "expm1", fn: expm1, meaning: Math.expm1, ranges: [[-110, 95], [-1, 1], [-1e-5, 1e-5], [-1e-40, 1e-40]], ulps: 2 },
-  { name: "tanh", fn: tanh, meaning: Math.tanh, ranges: [[-12, 12], [-1, 1], [-1e-4, 1e-4], [-1e9, 1e9]], ulps: 2.5 },
+  {
+    name: "exp",
+    fn: exp,
+    meaning: Math.exp,
+    ranges: [
+      [-110, 95],
+      [-1, 1],
+      [-90, -86],
+    ],
+    ulps: 1.3,
+  },
+  {
+    name: "expm1",
+    fn: expm1,
+    meaning: Math.expm1,
+    ranges: [
+      [-110, 95],
+      [-1, 1],
+      [-1e-5, 1e-5],
+      [-1e-40, 1e-40],
+    ],
+    ulps: 2,
+  },
+  {
+    name: "tanh",
+    fn: tanh,
+    meaning: Math.tanh,
+    ranges: [
+      [-12, 12],
+      [-1, 1],
+      [-1e-4, 1e-4],
+      [-1e9, 1e9],
+    ],
+    ulps: 2.5,
+  },
   { name: "log", fn: log, meaning: Math.log, ranges: positive, ulps: 1.2 },
   { name: "log2", fn: log2, meaning: Math.log2, ranges: positive, ulps: 2.2 },
   { name: "log10", fn: log10, meaning: Math.log10, ranges: positive, ulps: 2.2 },
-  { name: "log1p", fn: log1p, meaning: Math.log1p, ranges: [[-1, 1], [-1e-4, 1e-4], [-1e-40, 1e-40], [0, 3.4e38]], ulps: 2.2 },
-  { name: "sin", fn: sin, meaning: Math.sin, ranges: [[-10, 10], [-1e4, 1e4], [-1.04e6, 1.04e6], [-3e38, 3e38]], ulps: 1.6 },
-  { name: "cos", fn: cos, meaning: Math.cos, ranges: [[-10, 10], [-1e4, 1e4], [-1.04e6, 1.04e6], [-3e38, 3e38]], ulps: 1.6 },
-  { name: "tan", fn: tan, meaning: Math.tan, ranges: [[-10, 10], [-1e4, 1e4], [-1.04e6, 1.04e6], [-3e38, 3e38]], ulps: 3.5 },
-  { name: "pow", fn: pow, meaning: (x, y) => x ** y, ranges: [[0, 3], [-5, 5], [0, 3.4e38], [0, 1e-38]], second: [[-30, 30], [-2, 2], [-200, 200], [-4, 4]], ulps: 2.5 },
+  {
+    name: "log1p",
+    fn: log1p,
+    meaning: Math.log1p,
+    ranges: [
+      [-1, 1],
+      [-1e-4, 1e-4],
+      [-1e-40, 1e-40],
+      [0, 3.4e38],
+    ],
+    ulps: 2.2,
+  },
+  {
+    name: "sin",
+    fn: sin,
+    meaning: Math.sin,
+    ranges: [
+      [-10, 10],
+      [-1e4, 1e4],
+      [-1.04e6, 1.04e6],
+      [-3e38, 3e38],
+    ],
+    ulps: 1.6,
+  },
+  {
+    name: "cos",
+    fn: cos,
+    meaning: Math.cos,
+    ranges: [
+      [-10, 10],
+      [-1e4, 1e4],
+      [-1.04e6, 1.04e6],
+      [-3e38, 3e38],
+    ],
+    ulps: 1.6,
+  },
+  {
+    name: "tan",
+    fn: tan,
+    meaning: Math.tan,
+    ranges: [
+      [-10, 10],
+      [-1e4, 1e4],
+      [-1.04e6, 1.04e6],
+      [-3e38, 3e38],
+    ],
+    ulps: 3.5,
+  },
+  {
+    name: "pow",
+    fn: pow,
+    meaning: (x, y) => x ** y,
+    ranges: [
+      [0, 3],
+      [-5, 5],
+      [0, 3.4e38],
+      [0, 1e-38],
+    ],
+    second: [
+      [-30, 30],
+      [-2, 2],
+      [-200, 200],
+      [-4, 4],
+    ],
+    ulps: 2.5,
+  },
   { name: "cbrt", fn: onEachLane("cbrt", 1), meaning: Math.cbrt, ranges: everything, ulps: 0.51 },
-  { name: "atan2", fn: onEachLane("atan2", 2), meaning: Math.atan2, ranges: everything, ulps: 0.51 },
-  { name: "rem", fn: onEachLane("rem", 2), meaning: (x, y) => x % y, ranges: everything, second: [...everything, [-1e-30, 1e-30]], ulps: 0 },
+  {
+    name: "atan2",
+    fn: onEachLane("atan2", 2),
+    meaning: Math.atan2,
+    ranges: everything,
+    ulps: 0.51,
+  },
+  {
+    name: "rem",
+    fn: onEachLane("rem", 2),
+    meaning: (x, y) => x % y,
+    ranges: everything,
+    second: [...everything, [-1e-30, 1e-30]],
+    ulps: 0,
+  },
 ];
 
-const edges = [0, -0, 1, -1, 0.5, -0.5, 2, 3, -2, -3, 88, 89, 127, 128, -87.5, -88, -104, 1e-45, -1e-45, 2 ** -126, 2 ** 24, 2 ** 24 + 2, 3.4028234663852886e38, -3.4028234663852886e38, Infinity, -Infinity, NaN];
+const edges = [
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  -0.5,
+  2,
+  3,
+  -2,
+  -3,
+  88,
+  89,
+  127,
+  128,
+  -87.5,
+  -88,
+  -104,
+  1e-45,
+  -1e-45,
+  2 ** -126,
+  2 ** 24,
+  2 ** 24 + 2,
+  3.4028234663852886e38,
+  -3.4028234663852886e38,
+  Infinity,
+  -Infinity,
+  NaN,
+];
 
 const SAMPLES = 40_000;
 const memory = new WebAssembly.Memory({ initial: 32 });
@@ -73,7 +207,11 @@ async function compile(fn: LaneFunction, relaxed: boolean): Promise<(count: numb
     "run",
     { end: "i32" },
     (f, { end }) => {
-      const e = { f, fma: fmaOf(relaxed), scalar: (name: string, arity: number) => scalarFunction(module, name, arity) };
+      const e = {
+        f,
+        fma: fmaOf(relaxed),
+        scalar: (name: string, arity: number) => scalarFunction(module, name, arity),
+      };
       const [at, x, y] = [f.local("i32", "at"), f.local("v128", "x"), f.local("v128", "y")];
       f.countUp("each", at, end, 16, () => {
         f.set(x, load("v128.load", at, xAt));
@@ -84,7 +222,10 @@ async function compile(fn: LaneFunction, relaxed: boolean): Promise<(count: numb
     },
     { exported: true },
   );
-  const { instance } = await WebAssembly.instantiate(module.encode(), { env: { memory }, math: { ...mathImports } });
+  const { instance } = await WebAssembly.instantiate(module.encode(), {
+    env: { memory },
+    math: { ...mathImports },
+  });
   const run = instance.exports["run"] as (end: number) => void;
   return (count) => run(count * 4);
 }
@@ -93,7 +234,8 @@ const mathImports = Object.fromEntries(
   Object.getOwnPropertyNames(Math).map((name) => [name, Math[name as "sin"]]),
 );
 
-const at = (address: number, count: number): Float32Array => new Float32Array(memory.buffer, address, count);
+const at = (address: number, count: number): Float32Array =>
+  new Float32Array(memory.buffer, address, count);
 
 /** Size of the last place of an f32 near x, subnormals included. */
 function ulp(x: number): number {
@@ -172,11 +314,16 @@ describe.each([true, false])("fused %s", (relaxed) => {
 describe.each([true, false])("the softmax's power of two, fused %s", (relaxed) => {
   let run: (count: number) => void;
   beforeAll(async () => {
-    run = await compile((e, x) => exponentialInPlace(e, x, { factor: e.f.lanes(1), floor: e.f.lanes(-127) }), relaxed);
+    run = await compile(
+      (e, x) => exponentialInPlace(e, x, { factor: e.f.lanes(1), floor: e.f.lanes(-127) }),
+      relaxed,
+    );
   });
 
   test("is within 2.2 units from -126 to 127", () => {
-    at(xAt, SAMPLES).forEach((_, n, xs) => (xs[n] = n % 2 === 0 ? sample([-126, 127], n) : sample([-1, 1], n)));
+    at(xAt, SAMPLES).forEach(
+      (_, n, xs) => (xs[n] = n % 2 === 0 ? sample([-126, 127], n) : sample([-1, 1], n)),
+    );
     run(SAMPLES);
     const found = worst(SAMPLES, (x) => 2 ** x);
     expect(found.error, JSON.stringify(found)).toBeLessThanOrEqual(2.2);

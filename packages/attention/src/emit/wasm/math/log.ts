@@ -8,8 +8,8 @@ import type { Emitter, LaneFunction } from "./emitter.ts";
 
 /** (log(1 + x) - x + x^2/2) / x^3. */
 const logCoefficients: readonly number[] = [
-  3.3333331174e-1, -2.4999993993e-1, 2.0000714765e-1, -1.6668057665e-1, 1.4249322787e-1, -1.2420140846e-1,
-  1.1676998740e-1, -1.1514610310e-1, 7.0376836292e-2,
+  3.3333331174e-1, -2.4999993993e-1, 2.0000714765e-1, -1.6668057665e-1, 1.4249322787e-1,
+  -1.2420140846e-1, 1.167699874e-1, -1.151461031e-1, 7.0376836292e-2,
 ];
 
 interface Split {
@@ -50,7 +50,7 @@ function withEdges(f: FunctionBuilder, argument: Local<"v128">, value: V128): V1
 export const log: LaneFunction = (e, argument) => {
   const { f, fma } = e;
   const { exponent, x, tail } = split(e, argument);
-  const low = fma(exponent, f.lanes(-2.12194440e-4), tail);
+  const low = fma(exponent, f.lanes(-2.1219444e-4), tail);
   return withEdges(f, argument, fma(exponent, f.lanes(0.693359375), add(x, low)));
 };
 
@@ -88,7 +88,11 @@ export const log1p: LaneFunction = (e, x) => {
   const { f } = e;
   const u = f.let("u", add(x, f.lanes(1)));
   const lost = div(sub(x, sub(u, f.lanes(1))), u);
-  const regular = op("v128.and", op("f32x4.gt", u, f.lanes(0)), op("f32x4.lt", u, f.lanes(Infinity)));
+  const regular = op(
+    "v128.and",
+    op("f32x4.gt", u, f.lanes(0)),
+    op("f32x4.lt", u, f.lanes(Infinity)),
+  );
   const correction = f.let("correction", op("v128.and", lost, regular));
   return add(log(e, u, u), correction);
 };

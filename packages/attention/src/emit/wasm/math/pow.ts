@@ -18,7 +18,8 @@ function log2OfMantissa(f: FunctionBuilder, mantissa: V128): V128 {
   const series = [11, 9, 7, 5, 3, 1]
     .map((n) => 2 / Math.LN2 / n)
     .reduce<V128 | null>(
-      (sum, c) => (sum === null ? f.doubles(c) : op("f64x2.add", product(sum, square), f.doubles(c))),
+      (sum, c) =>
+        sum === null ? f.doubles(c) : op("f64x2.add", product(sum, square), f.doubles(c)),
       null,
     );
   return product(series ?? one, t);
@@ -41,7 +42,11 @@ function splitBase(f: FunctionBuilder, size: Local<"v128">): Base {
 }
 
 /** n and the fraction of b log2|a| for two lanes, in low halves. */
-function productTwo(f: FunctionBuilder, base: { exponent: V128; mantissa: V128 }, b: V128): { n: V128; rest: V128 } {
+function productTwo(
+  f: FunctionBuilder,
+  base: { exponent: V128; mantissa: V128 },
+  b: V128,
+): { n: V128; rest: V128 } {
   const exponent = op("f64x2.convert_low_i32x4_s", base.exponent);
   const logarithm = op("f64x2.add", exponent, log2OfMantissa(f, base.mantissa));
   const exact = product(op("f64x2.promote_low_f32x4", b), logarithm);
@@ -79,7 +84,10 @@ export const pow: LaneFunction = (e, a, b) => {
   const { f } = e;
   const and = (x: V128, y: V128): V128 => op("v128.and", x, y);
   const size = f.let("size", op("f32x4.abs", a));
-  const regular = f.let("regular", and(op("f32x4.gt", size, f.lanes(0)), op("f32x4.lt", size, f.lanes(Infinity))));
+  const regular = f.let(
+    "regular",
+    and(op("f32x4.gt", size, f.lanes(0)), op("f32x4.lt", size, f.lanes(Infinity))),
+  );
   const value = f.let("value", choose(regular, powerOfSize(e, size, b), powerOfEdge(f, size, b)));
   // From 2^24 on every f32 is even.
   const isWhole = f.let("isWhole", op("f32x4.eq", op("f32x4.trunc", b), b));

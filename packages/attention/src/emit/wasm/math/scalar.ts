@@ -5,7 +5,6 @@ import type { FunctionBuilder, Local } from "../asm/function.ts";
 import type { ModuleBuilder } from "../asm/module.ts";
 import type { LaneFunction } from "./emitter.ts";
 
-
 const lanes = [0, 1, 2, 3] as const;
 
 /** A scalar function applied to each of the four lanes. */
@@ -27,7 +26,13 @@ const remName = "rem";
 
 /** The function that kernels of this module call by that name. */
 export function scalarFunction(module: ModuleBuilder, name: string, arity: number): Callee {
-  if (name !== remName) return module.import("math", name, Array.from({ length: arity }, () => "f32"), "f32");
+  if (name !== remName)
+    return module.import(
+      "math",
+      name,
+      Array.from({ length: arity }, () => "f32"),
+      "f32",
+    );
   return module.functions.find((made) => made.name === remName) ?? remFunction(module);
 }
 

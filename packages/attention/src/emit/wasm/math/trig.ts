@@ -59,7 +59,11 @@ function turned(e: Emitter, { n, sine, cosine }: Quadrant, by: number): V128 {
   const { f } = e;
   const turn = f.let("turn", by === 0 ? n : op("i32x4.add", n, f.words(by)));
   const value = choose(bitMask(turn, 0), cosine, sine);
-  return op("v128.xor", value, op("v128.and", op("i32x4.shl", turn, i32(30)), f.words(0x8000_0000)));
+  return op(
+    "v128.xor",
+    value,
+    op("v128.and", op("i32x4.shl", turn, i32(30)), f.words(0x8000_0000)),
+  );
 }
 
 /** `compute` within reach, else the import. */
@@ -75,9 +79,11 @@ function withinReach(e: Emitter, name: string, x: Local<"v128">, compute: () => 
   return result;
 }
 
-export const sin: LaneFunction = (e, x) => withinReach(e, "sin", x, () => turned(e, quadrant(e, x), 0));
+export const sin: LaneFunction = (e, x) =>
+  withinReach(e, "sin", x, () => turned(e, quadrant(e, x), 0));
 
-export const cos: LaneFunction = (e, x) => withinReach(e, "cos", x, () => turned(e, quadrant(e, x), 1));
+export const cos: LaneFunction = (e, x) =>
+  withinReach(e, "cos", x, () => turned(e, quadrant(e, x), 1));
 
 export const tan: LaneFunction = (e, x) =>
   withinReach(e, "tan", x, () => {

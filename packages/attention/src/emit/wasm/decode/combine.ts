@@ -5,19 +5,19 @@
  *
  * A split in which the row attends to nothing (m_i = -inf, l_i = 0, O_i = 0) changes no bit.
  */
-import { partialBytes } from "./abi.ts";
-import { extractLane, f32, i32, load, op, perform, select, store } from "./asm/expression.ts";
-import type { F32, I32 } from "./asm/expression.ts";
-import type { FunctionBuilder, Local } from "./asm/function.ts";
-import { emitterOf, param, scratchAt } from "./context.ts";
-import type { KernelContext } from "./context.ts";
-import { PARTIAL_AT } from "./decode-softmax.ts";
-import { finishFunction } from "./finish.ts";
-import { globalRow, setRow } from "./item.ts";
-import { div, plus, splat, sub, times, wordAt } from "./lanes.ts";
-import { exponentialInPlace } from "./math/exp.ts";
-import { weightOf } from "./scale.ts";
-import { OWN, reference, STATE } from "./softmax.ts";
+import { partialBytes } from "../abi.ts";
+import { extractLane, f32, i32, load, op, perform, select, store } from "../asm/expression.ts";
+import type { F32, I32 } from "../asm/expression.ts";
+import type { FunctionBuilder, Local } from "../asm/function.ts";
+import { emitterOf, param, scratchAt } from "../context.ts";
+import type { KernelContext } from "../context.ts";
+import { PARTIAL_AT } from "./softmax.ts";
+import { finishFunction } from "../finish.ts";
+import { globalRow, setRow } from "../item.ts";
+import { div, plus, splat, sub, times, wordAt } from "../lanes.ts";
+import { exponentialInPlace } from "../math/exp.ts";
+import { weightOf } from "../scale.ts";
+import { OWN, reference, STATE } from "../state.ts";
 
 /** The row's partial results: the first, the end, and bytes from one to the next. */
 interface Partials {
@@ -27,7 +27,12 @@ interface Partials {
 }
 
 /** A pass over the partial results of one row. */
-function eachPartial(f: FunctionBuilder, name: string, partials: Partials, body: (at: Local<"i32">) => void): void {
+function eachPartial(
+  f: FunctionBuilder,
+  name: string,
+  partials: Partials,
+  body: (at: Local<"i32">) => void,
+): void {
   const at = f.let("at", partials.first);
   f.while(name, op("i32.lt_u", at, partials.end), () => {
     body(at);
@@ -45,7 +50,12 @@ function largestMaximum(f: FunctionBuilder, partials: Partials): Local<"f32"> {
 }
 
 /** Adds up l and O; O in scratch, l returned. */
-function sumPartials(context: KernelContext, f: FunctionBuilder, partials: Partials, maximum: F32): Local<"f32"> {
+function sumPartials(
+  context: KernelContext,
+  f: FunctionBuilder,
+  partials: Partials,
+  maximum: F32,
+): Local<"f32"> {
   const { spec, fma } = context;
   const e = emitterOf(context, f);
   const sum = f.let("sum", f32(0));
@@ -57,7 +67,11 @@ function sumPartials(context: KernelContext, f: FunctionBuilder, partials: Parti
     const own = load("v128.load32_splat", at, PARTIAL_AT.maximum);
     const x = f.let("x", sub(own, to));
     const alpha = f.let("alpha", exponentialInPlace(e, x, weightOf(context, f)));
-    const part = op("f32.mul", load("f32.load", at, PARTIAL_AT.sum), extractLane("f32x4", alpha, 0));
+    const part = op(
+      "f32.mul",
+      load("f32.load", at, PARTIAL_AT.sum),
+      extractLane("f32x4", alpha, 0),
+    );
     f.set(sum, op("f32.add", sum, part));
     f.set(out, scratchAt(context, "out"));
     f.set(from, plus(at, PARTIAL_AT.out));
@@ -96,7 +110,10 @@ function rowFunction(context: KernelContext): FunctionBuilder {
     const partials = { first, end, step };
     const maximum = largestMaximum(f, partials);
     const sum = sumPartials(context, f, partials, maximum);
-    const [state, own] = [f.let("state", scratchAt(context, "state")), f.let("own", scratchAt(context, "own"))];
+    const [state, own] = [
+      f.let("state", scratchAt(context, "state")),
+      f.let("own", scratchAt(context, "own")),
+    ];
     f.do(store("f32.store", state, maximum, STATE.maximum));
     f.do(store("f32.store", state, sum, STATE.sum));
     f.do(perform(finish, state, own));
@@ -122,7 +139,10 @@ export function combineFunction(context: KernelContext): FunctionBuilder {
     f.do(registers.firstHead.set(times(wordAt(record, 1), shared)));
     const total = f.let("total", times(shared, param(context, "M")));
     const step = f.let("step", times(total, partialBytes(spec)));
-    const first = f.let("first", plus(param(context, "partialsAt"), times(wordAt(record, 2), step)));
+    const first = f.let(
+      "first",
+      plus(param(context, "partialsAt"), times(wordAt(record, 2), step)),
+    );
     const length = f.let("length", times(wordAt(record, 3), step));
     const [row, query] = [f.local("i32", "row"), f.local("i32", "query")];
     f.countUp("rows", row, total, 1, () => {

@@ -9,12 +9,12 @@
  * element are the 15 registers that V8 has on x64. Measured on Zen 3, as a share of the 128-bit FMA peak: 6 rows 0.93 to
  * 0.95, 5 rows 0.95 to 0.97, 4 rows 0.96, 4 rows of 12 queries 0.49 (spills), 12 rows of 4 queries 0.83.
  */
-import { i32, load, op, perform, select, store } from "./asm/expression.ts";
-import type { I32, V128 } from "./asm/expression.ts";
-import type { FunctionBuilder, Local } from "./asm/function.ts";
-import { PANEL_ROW } from "./context.ts";
-import type { KernelContext } from "./context.ts";
-import { mul, plus, times } from "./lanes.ts";
+import { i32, load, op, perform, select, store } from "../asm/expression.ts";
+import type { I32, V128 } from "../asm/expression.ts";
+import type { FunctionBuilder, Local } from "../asm/function.ts";
+import { PANEL_ROW } from "../context.ts";
+import type { KernelContext } from "../context.ts";
+import { mul, plus, times } from "../lanes.ts";
 
 type Accumulators = readonly (readonly [Local<"v128">, Local<"v128">])[];
 
@@ -34,7 +34,12 @@ interface Step {
 }
 
 /** acc[row] += element(row) * panel for one step of the inner dimension. */
-function outerProduct(step: Step, panelAt: I32, offset: number, element: (row: number) => V128): void {
+function outerProduct(
+  step: Step,
+  panelAt: I32,
+  offset: number,
+  element: (row: number) => V128,
+): void {
   const { f, fma, acc, panel } = step;
   f.set(panel[0], load("v128.load", panelAt, offset));
   f.set(panel[1], load("v128.load", panelAt, offset + 16));
@@ -66,7 +71,10 @@ function storeRows(step: Step, at: I32): void {
 const unroll = { scores: 4, values: 2 };
 
 /** `scores<rows>(key, panel, tile, groups)`: `groups` times `rows` keys from address `key`, into the score tile. */
-export function scoresFunction({ module, spec, fma }: KernelContext, rows: number): FunctionBuilder {
+export function scoresFunction(
+  { module, spec, fma }: KernelContext,
+  rows: number,
+): FunctionBuilder {
   const { D } = spec;
   const params = { key: "i32", panel: "i32", tile: "i32", groups: "i32" } as const;
   return module.function(`scores${rows}`, params, (f, { key, panel, tile, groups }) => {
@@ -74,7 +82,9 @@ export function scoresFunction({ module, spec, fma }: KernelContext, rows: numbe
     const at = f.local("i32", "at");
     const whole = D - (D % unroll.scores);
     const product = (d: number): void =>
-      outerProduct(step, at, d * PANEL_ROW, (row) => load("v128.load32_splat", key, (row * D + d) * 4));
+      outerProduct(step, at, d * PANEL_ROW, (row) =>
+        load("v128.load32_splat", key, (row * D + d) * 4),
+      );
     f.note(`S^T: ${rows} keys by 8 queries, summed over d`);
     f.loop("group", (nextGroup) => {
       for (const acc of step.acc.flat()) f.set(acc, f.lanes(0));
@@ -117,7 +127,9 @@ export function valuesFunction(
     const paired = f.let("paired", op("i32.sub", end, op("i32.shl", rest, i32(5))));
     const stop = f.let("stop", plus(value, groups * rows * 4));
     const product = (n: number): void =>
-      outerProduct(step, p, n * PANEL_ROW, (row) => load("v128.load32_splat", k, (n * Dv + row) * 4));
+      outerProduct(step, p, n * PANEL_ROW, (row) =>
+        load("v128.load32_splat", k, (n * Dv + row) * 4),
+      );
     const keys = (name: string, until: I32, steps: number): void =>
       f.countUp(name, p, until, steps * PANEL_ROW, () => {
         for (let n = 0; n < steps; n++) product(n);
@@ -157,8 +169,13 @@ export function scoreTileFunction(context: KernelContext): FunctionBuilder {
   const kernels = scoreRows.map((rows) => ({ rows, kernel: scoresFunction(context, rows) }));
   const params = { key: "i32", panel: "i32", tile: "i32", count: "i32" } as const;
   return module.function("scoreTile", params, (f, { key, panel, tile, count }) => {
-    f.note("count = 6 a + 5 b: as many fives as sixes leave over; where there are too few keys for that, ones");
-    const fives = f.let("fives", op("i32.rem_u", op("i32.sub", i32(6), op("i32.rem_u", count, i32(6))), i32(6)));
+    f.note(
+      "count = 6 a + 5 b: as many fives as sixes leave over; where there are too few keys for that, ones",
+    );
+    const fives = f.let(
+      "fives",
+      op("i32.rem_u", op("i32.sub", i32(6), op("i32.rem_u", count, i32(6))), i32(6)),
+    );
     f.set(fives, select(op("i32.gt_u", times(fives, 5), count), i32(0), fives));
     const rest = f.let("rest", op("i32.sub", count, times(fives, 5)));
     const sixes = f.let("sixes", op("i32.div_u", rest, i32(6)));
@@ -202,7 +219,9 @@ export function valueTileFunction(context: KernelContext): FunctionBuilder {
   return module.function("valueTile", params, (f, { value, weights, out, alpha, count }) => {
     let done = 0;
     for (const { rows, groups, kernel } of parts) {
-      f.do(perform(kernel, plus(value, done * 4), weights, plus(out, done * PANEL_ROW), alpha, count));
+      f.do(
+        perform(kernel, plus(value, done * 4), weights, plus(out, done * PANEL_ROW), alpha, count),
+      );
       done += rows * groups;
     }
     return undefined;

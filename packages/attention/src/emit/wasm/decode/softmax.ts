@@ -4,18 +4,18 @@
  *     adjustRow   s = score(scale * s), -Infinity where masked or beyond the last key; the new maximum
  *     weighRow    p = 2^(c (s - m')), in place; m', and l = alpha * l + sum of p, into the row's partial result; yields alpha
  */
-import { extractLane, i32, i32x4, load, op, shuffle, store } from "./asm/expression.ts";
-import type { F32, I32, V128 } from "./asm/expression.ts";
-import type { FunctionBuilder, Local } from "./asm/function.ts";
-import { emitterOf, param } from "./context.ts";
-import type { KernelContext } from "./context.ts";
-import { blockBytes } from "./keep.ts";
-import { add, choose, larger, plus, splat, splatWord, sub, times } from "./lanes.ts";
-import { Lowering } from "./lower/lowering.ts";
-import type { Site } from "./lower/lowering.ts";
-import { exponentialInPlace } from "./math/exp.ts";
-import { naturalLogit, weightOf } from "./scale.ts";
-import { reference } from "./softmax.ts";
+import { extractLane, i32, i32x4, load, op, shuffle, store } from "../asm/expression.ts";
+import type { F32, I32, V128 } from "../asm/expression.ts";
+import type { FunctionBuilder, Local } from "../asm/function.ts";
+import { blockBytes, lineBytes } from "../bits.ts";
+import { emitterOf } from "../context.ts";
+import type { KernelContext } from "../context.ts";
+import { add, choose, larger, plus, splat, splatWord, sub, times } from "../lanes.ts";
+import { Lowering } from "../lower/lowering.ts";
+import type { Site } from "../lower/lowering.ts";
+import { exponentialInPlace } from "../math/exp.ts";
+import { naturalLogit, weightOf } from "../scale.ts";
+import { reference } from "../state.ts";
 
 /** Where a row's partial result has its values; see `partialBytes`. */
 export const PARTIAL_AT = { maximum: 0, sum: 4, out: 16 } as const;
@@ -40,14 +40,26 @@ export function adjustRowFunction(context: KernelContext, masked: boolean): Func
     const [max, score] = [f.let("max", splat(before)), f.local("v128", "score")];
     const last = f.let("last", splatWord(plus(key, plus(count, -1))));
     const [keys, existing] = [f.local("v128", "keys"), f.local("v128", "kv")];
-    const scalars = { b: registers.batch, h: registers.head, q: f.let("q", plus(row, registers.offset)) };
+    const scalars = {
+      b: registers.batch,
+      h: registers.head,
+      q: f.let("q", plus(row, registers.offset)),
+    };
     const site: Site = { laneAxis: "kv", lanes: [existing], scalars, score: [score] };
     const scoring = spec.score === null ? null : new Lowering(context, f, spec.score.root, site);
-    const masking = masked && spec.mask !== null ? new Lowering(context, f, spec.mask.root, site) : null;
+    const masking =
+      masked && spec.mask !== null ? new Lowering(context, f, spec.mask.root, site) : null;
     scoring?.hoist(["kv", "score"]);
     masking?.hoist(["kv"]);
-    const line = masked && spec.maskBits ? bitsLine(context, f, row) : null;
-    f.set(keys, op("i32x4.add", splatWord(key), f.constant("lane0", () => i32x4(0, 1, 2, 3))));
+    const line = masked && spec.maskBits ? f.let("line", lineBytes(context, row)) : null;
+    f.set(
+      keys,
+      op(
+        "i32x4.add",
+        splatWord(key),
+        f.constant("lane0", () => i32x4(0, 1, 2, 3)),
+      ),
+    );
     const end = f.let("end", plus(tile, times(count, 4)));
     f.countUp("keys", tile, end, 16, () => {
       const dot = load("v128.load", tile);
@@ -67,12 +79,6 @@ export function adjustRowFunction(context: KernelContext, masked: boolean): Func
   };
   const name = masked ? "adjustRowMasked" : "adjustRow";
   return module.function(name, adjustParams, fill, { result: "f32" });
-}
-
-/** Bytes from row 0 of a block of bits to the query's row. */
-function bitsLine(context: KernelContext, f: FunctionBuilder, row: I32): Local<"i32"> {
-  const inBlock = op("i32.rem_u", row, param(context, "blockQ"));
-  return f.let("line", op("i32.shr_u", times(inBlock, param(context, "blockKv")), i32(3)));
 }
 
 /** Four neighbouring bits as lane masks; keys of a tile come in fours, so the four lie in one byte. */
@@ -107,7 +113,11 @@ export function weighRowFunction(context: KernelContext): FunctionBuilder {
       });
       const pairs = f.let("pairs", add(sum, shuffle(sum, sum, [2, 3, 2, 3])));
       const all = extractLane("f32x4", add(pairs, shuffle(pairs, pairs, [1, 1, 1, 1])), 0);
-      const scaledSum = op("f32.mul", extractLane("f32x4", alpha, 0), load("f32.load", partial, PARTIAL_AT.sum));
+      const scaledSum = op(
+        "f32.mul",
+        extractLane("f32x4", alpha, 0),
+        load("f32.load", partial, PARTIAL_AT.sum),
+      );
       f.do(store("f32.store", partial, op("f32.add", scaledSum, all), PARTIAL_AT.sum));
       f.do(store("f32.store", partial, maximum, PARTIAL_AT.maximum));
       return extractLane("f32x4", alpha, 0);

@@ -4,13 +4,16 @@
  * The mask is evaluated before anything else, so that keys which no query of the panel attends to cost no products: inside a
  * partial block the work follows the mask to a panel's width of 8 queries.
  */
-import { i32, load, op, replaceLane, select, store } from "./asm/expression.ts";
-import type { I32, V128 } from "./asm/expression.ts";
-import type { FunctionBuilder, Local } from "./asm/function.ts";
-import { HALVES, PANEL_ROW, param, scratchAt } from "./context.ts";
-import type { KernelContext } from "./context.ts";
-import { plus, times } from "./lanes.ts";
-import { Lowering } from "./lower/lowering.ts";
+import { i32, load, op, replaceLane, select, store } from "../asm/expression.ts";
+import type { I32, V128 } from "../asm/expression.ts";
+import type { FunctionBuilder, Local } from "../asm/function.ts";
+import { internalError } from "../../../errors.ts";
+import { QUERY_LANES } from "../abi.ts";
+import { blockBytes, lineBytes } from "../bits.ts";
+import { HALVES, PANEL_ROW, scratchAt } from "../context.ts";
+import type { KernelContext } from "../context.ts";
+import { plus } from "../lanes.ts";
+import { Lowering } from "../lower/lowering.ts";
 import { queryPositions } from "./pack.ts";
 
 const params = { key: "i32", count: "i32", row: "i32" } as const;
@@ -29,33 +32,47 @@ export function keepFunction(context: KernelContext): FunctionBuilder {
   });
 }
 
-/** Stores the masks of key `n` of the tile, and widens the range that is alive. */
-function keepKey({ registers }: KernelContext, f: FunctionBuilder, at: I32, n: I32, masks: readonly V128[]): void {
-  const [low = f.words(0), high = low] = masks;
-  f.do(store("v128.store", at, low, HALVES[0]));
-  f.do(store("v128.store", at, high, HALVES[1]));
+interface KeyMasks {
+  /** Where the key's masks go. */
+  readonly at: I32;
+  /** The key's number in the tile. */
+  readonly n: I32;
+  /** One for each half of the panel. */
+  readonly masks: readonly Local<"v128">[];
+}
+
+/** Stores the masks of one key, and widens the range that is alive. */
+function keepKey(
+  { registers }: KernelContext,
+  f: FunctionBuilder,
+  { at, n, masks }: KeyMasks,
+): void {
+  masks.forEach((mask, half) => f.do(store("v128.store", at, mask, half * 16)));
   const { aliveStart, aliveEnd } = registers;
-  f.if(op("v128.any_true", op("v128.or", low, high)), () => {
+  const anyMask = masks.reduce<V128>((any, mask) => op("v128.or", any, mask), f.words(0));
+  f.if(op("v128.any_true", anyMask), () => {
     f.do(aliveStart.set(select(op("i32.lt_u", n, aliveStart), n, aliveStart)));
     f.do(aliveEnd.set(plus(n, 1)));
   });
 }
 
-function keepByFunction(context: KernelContext, f: FunctionBuilder, { key, count, row }: Params): void {
+function keepByFunction(
+  context: KernelContext,
+  f: FunctionBuilder,
+  { key, count, row }: Params,
+): void {
   const { spec, registers } = context;
   const at = f.let("at", scratchAt(context, "keep"));
   const n = f.local("i32", "n");
-  const lowering =
-    spec.mask === null
-      ? null
-      : new Lowering(context, f, spec.mask.root, {
-          laneAxis: "q",
-          lanes: queryPositions(f, context, row),
-          scalars: { b: registers.batch, h: registers.head, kv: key },
-        });
-  lowering?.hoist(["kv"]);
+  if (spec.mask === null) throw internalError("a kernel without a mask keeps everything");
+  const lowering = new Lowering(context, f, spec.mask.root, {
+    laneAxis: "q",
+    lanes: queryPositions(f, context, row),
+    scalars: { b: registers.batch, h: registers.head, kv: key },
+  });
+  lowering.hoist(["kv"]);
   f.countUp("keys", n, count, 1, () => {
-    keepKey(context, f, at, n, lowering?.root() ?? [f.words(-1)]);
+    keepKey(context, f, { at, n, masks: lowering.root() });
     f.set(key, plus(key, 1));
     f.set(at, plus(at, PANEL_ROW));
   });
@@ -67,11 +84,10 @@ const BYTE = 8;
 function keepByBits(context: KernelContext, f: FunctionBuilder, { key, count, row }: Params): void {
   const { registers } = context;
   const [at, n] = [f.let("at", scratchAt(context, "keep")), f.local("i32", "n")];
-  const rows = f.let("rows", op("i32.rem_u", registers.first, param(context, "blockQ")));
-  const lines = Array.from({ length: 8 }, (_, lane) => {
+  const lines = Array.from({ length: QUERY_LANES }, (_, lane) => {
     const own = f.let(`line${lane}`, plus(row, lane));
     const clamped = select(op("i32.lt_u", own, registers.last), own, registers.last);
-    f.set(own, op("i32.shr_u", times(plus(rows, clamped), param(context, "blockKv")), i32(3)));
+    f.set(own, lineBytes(context, plus(registers.first, clamped)));
     return own;
   });
   const stop = f.local("i32", "stop");
@@ -80,29 +96,21 @@ function keepByBits(context: KernelContext, f: FunctionBuilder, { key, count, ro
   const start = f.local("i32", "start");
   f.countUp("bytes", start, count, BYTE, () => {
     f.set(bytes, blockBytes(context, f, plus(key, start)));
-    masks.forEach((mask, half) => f.set(mask, gatherBytes(f, bytes, lines.slice(half * 4, half * 4 + 4))));
+    masks.forEach((mask, half) =>
+      f.set(mask, gatherBytes(f, bytes, lines.slice(half * 4, half * 4 + 4))),
+    );
     const end = plus(start, BYTE);
     f.set(n, start);
     f.set(stop, select(op("i32.lt_u", end, count), end, count));
     f.countUp("keys", n, stop, 1, () => {
-      const lowest = (mask: V128): V128 => op("i32x4.shr_s", op("i32x4.shl", mask, i32(31)), i32(31));
+      const lowest = (mask: V128): V128 =>
+        op("i32x4.shr_s", op("i32x4.shl", mask, i32(31)), i32(31));
       const kept = masks.map((mask, half) => f.let(`kept${half}`, lowest(mask)));
-      keepKey(context, f, at, n, kept);
+      keepKey(context, f, { at, n, masks: kept });
       for (const mask of masks) f.set(mask, op("i32x4.shr_u", mask, i32(1)));
       f.set(at, plus(at, PANEL_ROW));
     });
   });
-}
-
-/** Address of the byte that has key `key` of row 0 of its block. */
-export function blockBytes(context: KernelContext, f: FunctionBuilder, key: I32): I32 {
-  const { registers } = context;
-  const past = f.let("past", op("i32.sub", key, registers.runStart));
-  const blockKv = param(context, "blockKv");
-  const block = plus(op("i32.div_u", past, blockKv), registers.runBits);
-  const bytesPerBlock = op("i32.shr_u", times(param(context, "blockQ"), blockKv), i32(3));
-  const column = op("i32.shr_u", op("i32.rem_u", past, blockKv), i32(3));
-  return plus(param(context, "bitsAt"), plus(times(block, bytesPerBlock), column));
 }
 
 function gatherBytes(f: FunctionBuilder, base: I32, lines: readonly I32[]): V128 {

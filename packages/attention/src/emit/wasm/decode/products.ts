@@ -6,11 +6,11 @@
  *
  * Two rows at a time share what is loaded. With one row, memory is the limit long before the sums are.
  */
-import { extractLane, load, op, select, shuffle, store } from "./asm/expression.ts";
-import type { I32, V128 } from "./asm/expression.ts";
-import type { FunctionBuilder, Local } from "./asm/function.ts";
-import type { KernelContext } from "./context.ts";
-import { add, mul, plus, splat, times } from "./lanes.ts";
+import { extractLane, load, op, select, shuffle, store } from "../asm/expression.ts";
+import type { I32, V128 } from "../asm/expression.ts";
+import type { FunctionBuilder, Local } from "../asm/function.ts";
+import type { KernelContext } from "../context.ts";
+import { add, mul, plus, splat, times } from "../lanes.ts";
 
 /** Bytes from one row of a decode score tile to the next. */
 export const tileRowBytes = ({ tile }: KernelContext): number => tile * 4;
@@ -42,9 +42,14 @@ type DotsParams = { readonly [K in keyof typeof dotsParams]: Local<(typeof dotsP
 export function dotsFunction(context: KernelContext, rows: 1 | 2): FunctionBuilder {
   const { module, spec, fma } = context;
   const { D } = spec;
-  const fill = (f: FunctionBuilder, { key, last, query, tile, end, factor }: DotsParams): undefined => {
+  const fill = (
+    f: FunctionBuilder,
+    { key, last, query, tile, end, factor }: DotsParams,
+  ): undefined => {
     const keys = [0, 1, 2, 3].map((n) => f.local("i32", `key${n}`));
-    const acc = Array.from({ length: rows }, (_, row) => keys.map((_key, n) => f.local("v128", `acc${row}${n}`)));
+    const acc = Array.from({ length: rows }, (_, row) =>
+      keys.map((_key, n) => f.local("v128", `acc${row}${n}`)),
+    );
     const elements = keys.map((_, n) => f.local("v128", `k${n}`));
     const [q, d] = [f.local("v128", "q"), f.local("i32", "d")];
     const step = (name: "v128.load" | "v128.load32_zero", offset: number): void => {
@@ -71,7 +76,14 @@ export function dotsFunction(context: KernelContext, rows: 1 | 2): FunctionBuild
       });
       for (let rest = 0; rest < D - whole; rest++) step("v128.load32_zero", rest * 4);
       acc.forEach((sums, row) => {
-        f.do(store("v128.store", tile, mul(sumsOfLanes(f, sums), factors), row * tileRowBytes(context)));
+        f.do(
+          store(
+            "v128.store",
+            tile,
+            mul(sumsOfLanes(f, sums), factors),
+            row * tileRowBytes(context),
+          ),
+        );
       });
       f.set(key, plus(key, 4 * D * 4));
     });
@@ -130,7 +142,13 @@ function weightedColumns(w: Weighted, columns: number, element: boolean): void {
   f.set(w.out, plus(w.out, columns * width));
 }
 
-function storeColumn(f: FunctionBuilder, at: I32, value: V128, offset: number, element: boolean): void {
+function storeColumn(
+  f: FunctionBuilder,
+  at: I32,
+  value: V128,
+  offset: number,
+  element: boolean,
+): void {
   if (element) f.do(store("f32.store", at, extractLane("f32x4", value, 0), offset));
   else f.do(store("v128.store", at, value, offset));
 }
@@ -138,7 +156,11 @@ function storeColumn(f: FunctionBuilder, at: I32, value: V128, offset: number, e
 /**
  * `weighted<rows>(value, weights, out, alpha0, alpha1, count)`: rows of O `outBytes` apart; weights `tileRowBytes` apart.
  */
-export function weightedFunction(context: KernelContext, rows: 1 | 2, outBytes: number): FunctionBuilder {
+export function weightedFunction(
+  context: KernelContext,
+  rows: 1 | 2,
+  outBytes: number,
+): FunctionBuilder {
   const { module, spec } = context;
   const params = {
     value: "i32",
@@ -148,20 +170,24 @@ export function weightedFunction(context: KernelContext, rows: 1 | 2, outBytes: 
     alpha1: "f32",
     count: "i32",
   } as const;
-  return module.function(`weighted${rows}`, params, (f, { value, weights, out, alpha0, alpha1, count }) => {
-    const alphas = [alpha0, alpha1].slice(0, rows).map((alpha) => f.let("alphas", splat(alpha)));
-    const w = { context, f, rows, value, weights, out, outBytes, alphas, count };
-    const columns = columnsOf[rows];
-    const wide = Math.floor(spec.Dv / (columns * 4));
-    const narrow = Math.floor(spec.Dv / 4) - wide * columns;
-    const repeat = (name: string, rounds: number, vectors: number): void => {
-      if (rounds === 0) return;
-      const end = f.let("stop", plus(out, rounds * vectors * 16));
-      f.while(name, op("i32.lt_u", out, end), () => weightedColumns(w, vectors, false));
-    };
-    repeat("wide", wide, columns);
-    repeat("narrow", narrow, 1);
-    for (let n = 0; n < spec.Dv % 4; n++) weightedColumns(w, 1, true);
-    return undefined;
-  });
+  return module.function(
+    `weighted${rows}`,
+    params,
+    (f, { value, weights, out, alpha0, alpha1, count }) => {
+      const alphas = [alpha0, alpha1].slice(0, rows).map((alpha) => f.let("alphas", splat(alpha)));
+      const w = { context, f, rows, value, weights, out, outBytes, alphas, count };
+      const columns = columnsOf[rows];
+      const wide = Math.floor(spec.Dv / (columns * 4));
+      const narrow = Math.floor(spec.Dv / 4) - wide * columns;
+      const repeat = (name: string, rounds: number, vectors: number): void => {
+        if (rounds === 0) return;
+        const end = f.let("stop", plus(out, rounds * vectors * 16));
+        f.while(name, op("i32.lt_u", out, end), () => weightedColumns(w, vectors, false));
+      };
+      repeat("wide", wide, columns);
+      repeat("narrow", narrow, 1);
+      for (let n = 0; n < spec.Dv % 4; n++) weightedColumns(w, 1, true);
+      return undefined;
+    },
+  );
 }

@@ -4,13 +4,13 @@
  * The last panel of an item may have fewer than 8 rows of its own. Its spare lanes repeat the item's last row, in the query,
  * in what score and mask see, and so in the result, which is written several times over, each time the same.
  */
-import { QUERY_LANES } from "./abi.ts";
-import { extractLane, i32x4, load, op, select, shuffle, store } from "./asm/expression.ts";
-import type { F32, I32, V128 } from "./asm/expression.ts";
-import type { FunctionBuilder, Local } from "./asm/function.ts";
-import { PANEL_ROW } from "./context.ts";
-import type { KernelContext } from "./context.ts";
-import { div, mul, plus, splat, splatWord, times } from "./lanes.ts";
+import { QUERY_LANES } from "../abi.ts";
+import { extractLane, i32x4, load, op, select, shuffle, store } from "../asm/expression.ts";
+import type { F32, I32, V128 } from "../asm/expression.ts";
+import type { FunctionBuilder, Local } from "../asm/function.ts";
+import { PANEL_ROW } from "../context.ts";
+import type { KernelContext } from "../context.ts";
+import { div, mul, plus, splat, splatWord, times } from "../lanes.ts";
 
 type Four<T> = readonly [T, T, T, T];
 
@@ -32,7 +32,9 @@ function rowAddresses(
 
 /** A 4 x 4 transpose, in locals. */
 function transpose(f: FunctionBuilder, rows: Four<V128>, name: string): Four<Local<"v128">> {
-  const [a, b, c, d] = rows.map((row, at) => f.let(`${name}${at}`, row)) as unknown as Four<Local<"v128">>;
+  const [a, b, c, d] = rows.map((row, at) => f.let(`${name}${at}`, row)) as unknown as Four<
+    Local<"v128">
+  >;
   const ab = f.let(`${name}ab`, shuffle(a, b, [0, 4, 1, 5]));
   const cd = f.let(`${name}cd`, shuffle(c, d, [0, 4, 1, 5]));
   const abHigh = f.let(`${name}AB`, shuffle(a, b, [2, 6, 3, 7]));
@@ -96,7 +98,11 @@ export function unpackFunction(context: KernelContext): FunctionBuilder {
     f.note("O / sum: four rows of four elements at a time");
     f.countUp("columns", at, end, 4 * PANEL_ROW, () => {
       for (const half of halves) {
-        const turned = transpose(f, [divided(0, half), divided(1, half), divided(2, half), divided(3, half)], "t");
+        const turned = transpose(
+          f,
+          [divided(0, half), divided(1, half), divided(2, half), divided(3, half)],
+          "t",
+        );
         turned.forEach((elements, lane) => {
           f.do(store("v128.store", rows[half + lane] ?? at, elements));
         });
@@ -136,7 +142,11 @@ export function scatterFunction(context: KernelContext): FunctionBuilder {
 }
 
 /** Positions of the panel's queries, row `row` + lane plus the offset; spare lanes have the last row's. */
-export function queryPositions(f: FunctionBuilder, context: KernelContext, row: I32): readonly Local<"v128">[] {
+export function queryPositions(
+  f: FunctionBuilder,
+  context: KernelContext,
+  row: I32,
+): readonly Local<"v128">[] {
   const { first, last, offset } = context.registers;
   return halves.map((half) => {
     const numbers = f.constant(`lane${half}`, () => i32x4(half, half + 1, half + 2, half + 3));

@@ -7,22 +7,17 @@
  * Online softmax in base 2 (Milakov & Gimelshein 2018). What s and c are: see `scale.ts`. The difference comes before
  * the product: it is exact where it matters, for scores near the maximum.
  */
-import { load, op, store } from "./asm/expression.ts";
-import type { I32, V128 } from "./asm/expression.ts";
-import type { FunctionBuilder, Local } from "./asm/function.ts";
-import { emitterOf, HALVES, PANEL_ROW } from "./context.ts";
-import type { KernelContext } from "./context.ts";
-import { add, choose, larger, plus, sub } from "./lanes.ts";
-import { Lowering } from "./lower/lowering.ts";
-import { exponentialInPlace } from "./math/exp.ts";
+import { load, store } from "../asm/expression.ts";
+import type { I32 } from "../asm/expression.ts";
+import type { FunctionBuilder, Local } from "../asm/function.ts";
+import { emitterOf, HALVES, PANEL_ROW } from "../context.ts";
+import type { KernelContext } from "../context.ts";
+import { add, choose, larger, plus, sub } from "../lanes.ts";
+import { Lowering } from "../lower/lowering.ts";
+import { exponentialInPlace } from "../math/exp.ts";
+import { OWN, reference, STATE } from "../state.ts";
 import { queryPositions } from "./pack.ts";
-import { naturalLogit, weightOf } from "./scale.ts";
-
-/** Where a panel's running values lie, from its state's address. */
-export const STATE = { maximum: 0, sum: 32, bytes: 64 } as const;
-
-/** Within `ScratchLayout.own`: what one pass hands to the next. */
-export const OWN = { maximum: 0, alpha: 32, divisor: 64, lse: 96 } as const;
+import { naturalLogit, weightOf } from "../scale.ts";
 
 const adjustParams = {
   tile: "i32",
@@ -42,26 +37,27 @@ export function adjustFunction(context: KernelContext, masked: boolean): Functio
   const { module, spec } = context;
   const name = masked ? "adjustMasked" : "adjust";
   return module.function(name, adjustParams, (f, { tile, end, keep, state, own, key, row }) => {
-    const max = HALVES.map((half) => f.let(`max${half}`, load("v128.load", state, STATE.maximum + half)));
-    const scores = HALVES.map((half) => f.local("v128", `score${half}`));
-    const lowering = spec.score === null ? null : scoreLowering(context, f, { key, row, scores });
-    lowering?.hoist(["kv", "score"]);
-    f.note(masked ? "s = score(s), -inf where masked; m' = max(m, s)" : "s = score(s); m' = max(m, s)");
+    const lanes = HALVES.map((half) => ({
+      half,
+      score: f.local("v128", `score${half}`),
+      max: f.let(`max${half}`, load("v128.load", state, STATE.maximum + half)),
+    }));
+    const adjusted = scoring(context, f, { key, row, scores: lanes.map(({ score }) => score) });
+    f.note(
+      masked ? "s = score(s), -inf where masked; m' = max(m, s)" : "s = score(s); m' = max(m, s)",
+    );
     f.countUp("keys", tile, end, PANEL_ROW, () => {
-      scores.forEach((score, n) => {
-        const dot = load("v128.load", tile, HALVES[n]);
-        f.set(score, lowering === null ? dot : naturalLogit(context, f, dot));
-      });
-      const adjusted = lowering?.root() ?? scores;
-      adjusted.forEach((score, n) => {
-        const final = masked ? keepOnly(f, score, load("v128.load", keep, HALVES[n])) : score;
-        if (masked || lowering !== null) f.do(store("v128.store", tile, final, HALVES[n]));
-        f.set(max[n] ?? final, larger(max[n] ?? final, final));
-      });
-      if (lowering !== null) f.set(key, plus(key, 1));
+      for (const { score, half } of lanes) f.set(score, load("v128.load", tile, half));
+      adjusted?.().forEach((value, n) => f.set(lanes[n]?.score ?? value, value));
+      for (const { score, max, half } of lanes) {
+        if (masked) f.set(score, choose(load("v128.load", keep, half), score, f.lanes(-Infinity)));
+        if (masked || spec.score !== null) f.do(store("v128.store", tile, score, half));
+        f.set(max, larger(max, score));
+      }
+      if (spec.score !== null) f.set(key, plus(key, 1));
       if (masked) f.set(keep, plus(keep, PANEL_ROW));
     });
-    max.forEach((local, n) => f.do(store("v128.store", own, local, OWN.maximum + (HALVES[n] ?? 0))));
+    for (const { max, half } of lanes) f.do(store("v128.store", own, max, OWN.maximum + half));
     return undefined;
   });
 }
@@ -69,27 +65,30 @@ export function adjustFunction(context: KernelContext, masked: boolean): Functio
 interface ScorePlace {
   readonly key: Local<"i32">;
   readonly row: I32;
+  /** Hold dot products, and natural logits from then on. */
   readonly scores: readonly Local<"v128">[];
 }
 
-function scoreLowering(context: KernelContext, f: FunctionBuilder, { key, row, scores }: ScorePlace): Lowering | null {
+/** Emits what the score function needs before the loop over keys; what is returned emits the rest, inside it. */
+function scoring(
+  context: KernelContext,
+  f: FunctionBuilder,
+  { key, row, scores }: ScorePlace,
+): (() => readonly Local<"v128">[]) | null {
   const { spec, registers } = context;
   if (spec.score === null) return null;
-  return new Lowering(context, f, spec.score.root, {
+  const lowering = new Lowering(context, f, spec.score.root, {
     laneAxis: "q",
     lanes: queryPositions(f, context, row),
     scalars: { b: registers.batch, h: registers.head, kv: key },
     score: scores,
   });
+  lowering.hoist(["kv", "score"]);
+  return () => {
+    for (const score of scores) f.set(score, naturalLogit(context, f, score));
+    return lowering.root();
+  };
 }
-
-function keepOnly(f: FunctionBuilder, score: V128, mask: V128): Local<"v128"> {
-  return f.let("kept", choose(mask, score, f.lanes(-Infinity)));
-}
-
-/** What scores are taken relative to: the maximum, or 0 where every score so far is -Infinity. */
-export const reference = (f: FunctionBuilder, maximum: Local<"v128">): V128 =>
-  op("v128.andnot", maximum, op("f32x4.eq", maximum, f.lanes(-Infinity)));
 
 /** `weigh(tile, end, state, own)`: scores to weights, in place. */
 export function weighFunction(context: KernelContext): FunctionBuilder {

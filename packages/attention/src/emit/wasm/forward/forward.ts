@@ -12,28 +12,34 @@
  *
  * A tile of keys and values stays in the second-level cache while the item's panels pass over it.
  */
-import { PARTIAL } from "../../mask/block-mask.ts";
-import { ITEM_WORDS, QUERY_LANES } from "./abi.ts";
-import { i32, op, perform, select, store } from "./asm/expression.ts";
-import type { Callee, I32 } from "./asm/expression.ts";
-import type { FunctionBuilder, Local } from "./asm/function.ts";
-import { HALVES, PANEL_ROW, param, scratchAt } from "./context.ts";
-import type { KernelContext } from "./context.ts";
-import { finishFunction } from "./finish.ts";
-import { eachRun, globalRow, setPlane } from "./item.ts";
+import { PARTIAL } from "../../../mask/block-mask.ts";
+import { ITEM_WORDS, QUERY_LANES } from "../abi.ts";
+import { i32, op, perform, select, store } from "../asm/expression.ts";
+import type { Callee, I32 } from "../asm/expression.ts";
+import type { FunctionBuilder, Local } from "../asm/function.ts";
+import { HALVES, PANEL_ROW, param, scratchAt } from "../context.ts";
+import type { KernelContext } from "../context.ts";
+import { finishFunction } from "../finish.ts";
+import { eachRun, globalRow, setPlane } from "../item.ts";
 import { keepFunction } from "./keep.ts";
-import { plus, times, wordAt } from "./lanes.ts";
-import { scoreTileFunction, valueTileFunction } from "./microkernel.ts";
+import { plus, times, wordAt } from "../lanes.ts";
+import { scoreTileFunction, valueTileFunction } from "./products.ts";
 import { packFunction, scatterFunction, unpackFunction } from "./pack.ts";
-import { dotFactor } from "./scale.ts";
-import { adjustFunction, OWN, STATE, weighFunction } from "./softmax.ts";
-import { ticketFunction } from "./tickets.ts";
+import { dotFactor } from "../scale.ts";
+import { OWN, STATE } from "../state.ts";
+import { adjustFunction, weighFunction } from "./softmax.ts";
+import { ticketFunction } from "../tickets.ts";
 
 export function emitForward(context: KernelContext): void {
   const panel = panelFunction(context);
   const tiles = tilesFunction(context, panel);
   const item = itemFunction(context, tiles);
-  const queue = { ticket: "ticket", count: "itemCount", recordsAt: "itemsAt", recordWords: ITEM_WORDS } as const;
+  const queue = {
+    ticket: "ticket",
+    count: "itemCount",
+    recordsAt: "itemsAt",
+    recordWords: ITEM_WORDS,
+  } as const;
   ticketFunction(context, "run", queue, item);
 }
 
@@ -58,7 +64,10 @@ function panelFunction(context: KernelContext): FunctionBuilder {
   return module.function("panel", params, (f, { panel, key, count, kind }) => {
     const parts = panelParts(context, panel);
     const [query, state] = [f.let("query", parts.query), f.let("state", parts.state)];
-    const [tile, own] = [f.let("tile", scratchAt(context, "tile")), f.let("own", scratchAt(context, "own"))];
+    const [tile, own] = [
+      f.let("tile", scratchAt(context, "tile")),
+      f.let("own", scratchAt(context, "own")),
+    ];
     const keptAt = f.let("keptAt", scratchAt(context, "keep"));
     const row = f.let("row", times(panel, QUERY_LANES));
     const end = f.local("i32", "end");
@@ -77,7 +86,12 @@ function panelFunction(context: KernelContext): FunctionBuilder {
       f.set(end, plus(tile, times(count, PANEL_ROW)));
       f.do(perform(scores, plus(registers.keys, times(key, spec.D * 4)), query, tile, count));
       if (adjustMasked === null) adjustWith(adjust);
-      else f.if(kind, () => adjustWith(adjustMasked), () => adjustWith(adjust));
+      else
+        f.if(
+          kind,
+          () => adjustWith(adjustMasked),
+          () => adjustWith(adjust),
+        );
       f.do(perform(weigh, tile, end, state, own));
       const value = plus(registers.values, times(key, spec.Dv * 4));
       f.do(perform(values, value, tile, parts.out, plus(own, OWN.alpha), count));
@@ -100,7 +114,9 @@ function tilesFunction(context: KernelContext, panelTile: Callee): FunctionBuild
       f.set(count, op("i32.sub", end, start));
       f.set(count, select(op("i32.lt_u", count, i32(context.tile)), count, i32(context.tile)));
       f.set(panel, i32(0));
-      f.countUp("panels", panel, panels, 1, () => f.do(perform(panelTile, panel, start, count, kind)));
+      f.countUp("panels", panel, panels, 1, () =>
+        f.do(perform(panelTile, panel, start, count, kind)),
+      );
     });
     return undefined;
   });
@@ -115,16 +131,26 @@ function itemFunction(context: KernelContext, tiles: Callee): FunctionBuilder {
     f.do(registers.head.set(wordAt(record, 1)));
     f.do(registers.first.set(wordAt(record, 2)));
     f.do(registers.last.set(plus(wordAt(record, 3), -1)));
-    setPlane(context, f, op("i32.div_u", times(registers.head, param(context, "Hkv")), param(context, "Hq")));
+    setPlane(
+      context,
+      f,
+      op("i32.div_u", times(registers.head, param(context, "Hkv")), param(context, "Hq")),
+    );
     f.do(perform(start));
-    eachRun(context, f, registers.first, ({ start: from, end, kind }) => f.do(perform(tiles, from, end, kind)));
+    eachRun(context, f, registers.first, ({ start: from, end, kind }) =>
+      f.do(perform(tiles, from, end, kind)),
+    );
     f.do(perform(finish));
     return undefined;
   });
 }
 
 /** A loop over the item's panels. */
-function eachPanel(context: KernelContext, f: FunctionBuilder, body: (panel: Local<"i32">) => void): void {
+function eachPanel(
+  context: KernelContext,
+  f: FunctionBuilder,
+  body: (panel: Local<"i32">) => void,
+): void {
   const panels = f.let("panels", panelCount(context));
   const panel = f.local("i32", "panel");
   f.countUp("panels", panel, panels, 1, () => body(panel));

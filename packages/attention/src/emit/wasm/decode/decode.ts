@@ -12,20 +12,20 @@
  *
  * Splits lie at fixed positions, so a row's result depends on neither the number of threads nor the batch.
  */
-import { PARTIAL } from "../../mask/block-mask.ts";
-import { COMBINE_WORDS, ITEM_WORDS, partialBytes } from "./abi.ts";
-import { call, f32, i32, load, op, perform, select, store } from "./asm/expression.ts";
-import type { Callee, I32 } from "./asm/expression.ts";
-import type { FunctionBuilder, Local } from "./asm/function.ts";
+import { PARTIAL } from "../../../mask/block-mask.ts";
+import { COMBINE_WORDS, ITEM_WORDS, partialBytes } from "../abi.ts";
+import { call, f32, i32, load, op, perform, select, store } from "../asm/expression.ts";
+import type { Callee, I32 } from "../asm/expression.ts";
+import type { FunctionBuilder, Local } from "../asm/function.ts";
 import { combineFunction } from "./combine.ts";
-import { param, scratchAt } from "./context.ts";
-import type { KernelContext } from "./context.ts";
-import { dotsFunction, tileRowBytes, weightedFunction } from "./decode-products.ts";
-import { adjustRowFunction, PARTIAL_AT, weighRowFunction } from "./decode-softmax.ts";
-import { eachRun, setPlane, setRow } from "./item.ts";
-import { plus, times, wordAt } from "./lanes.ts";
-import { dotFactor } from "./scale.ts";
-import { ticketFunction } from "./tickets.ts";
+import { param, scratchAt } from "../context.ts";
+import type { KernelContext } from "../context.ts";
+import { dotsFunction, tileRowBytes, weightedFunction } from "./products.ts";
+import { adjustRowFunction, PARTIAL_AT, weighRowFunction } from "./softmax.ts";
+import { eachRun, setPlane, setRow } from "../item.ts";
+import { plus, times, wordAt } from "../lanes.ts";
+import { dotFactor } from "../scale.ts";
+import { ticketFunction } from "../tickets.ts";
 
 /** Rows that share a pass over a tile of keys. */
 const GROUP_ROWS = 4;
@@ -43,7 +43,12 @@ export function emitDecode(context: KernelContext): void {
   ticketFunction(
     context,
     "combine",
-    { ticket: "combineTicket", count: "combineCount", recordsAt: "combinesAt", recordWords: COMBINE_WORDS },
+    {
+      ticket: "combineTicket",
+      count: "combineCount",
+      recordsAt: "combinesAt",
+      recordWords: COMBINE_WORDS,
+    },
     combineFunction(context),
   );
 }
@@ -72,7 +77,10 @@ function tileFunction(context: KernelContext): FunctionBuilder {
   const multiply = productPasses(context);
   const soften = softmaxPass(context);
   return context.module.function("tile", tileParams, (f, params) => {
-    const [tile, alphas] = [f.let("tile", scratchAt(context, "tile")), f.let("alphas", scratchAt(context, "own"))];
+    const [tile, alphas] = [
+      f.let("tile", scratchAt(context, "tile")),
+      f.let("alphas", scratchAt(context, "own")),
+    ];
     const place = { context, f, tile, alphas, ...params };
     multiply.scores(place);
     soften(place);
@@ -133,7 +141,8 @@ function productPasses(context: KernelContext): ProductPasses {
 function softmaxPass(context: KernelContext): (place: TilePlace) => void {
   const { spec } = context;
   const adjust = adjustRowFunction(context, false);
-  const adjustMasked = spec.mask !== null || spec.maskBits ? adjustRowFunction(context, true) : null;
+  const adjustMasked =
+    spec.mask !== null || spec.maskBits ? adjustRowFunction(context, true) : null;
   const weigh = weighRowFunction(context);
   return ({ f, tile, alphas, row, rows, key, count, kind, partial }) => {
     const n = f.local("i32", "n");
@@ -147,7 +156,12 @@ function softmaxPass(context: KernelContext): (place: TilePlace) => void {
       const adjustWith = (callee: Callee): void =>
         f.set(maximum, call("f32", callee, scores, key, count, query, before));
       if (adjustMasked === null) adjustWith(adjust);
-      else f.if(op("i32.eq", kind, i32(PARTIAL)), () => adjustWith(adjustMasked), () => adjustWith(adjust));
+      else
+        f.if(
+          op("i32.eq", kind, i32(PARTIAL)),
+          () => adjustWith(adjustMasked),
+          () => adjustWith(adjust),
+        );
       const alpha = call("f32", weigh, scores, count, own, maximum);
       f.do(store("f32.store", plus(alphas, times(n, 4)), alpha));
     });
@@ -161,7 +175,11 @@ function groupFunction(context: KernelContext, tile: Callee): FunctionBuilder {
   const { module } = context;
   return module.function("group", groupParams, (f, { row, rows, start, end, partial }) => {
     clearPartials(context, f, partial, rows);
-    const [query, count, kept] = [f.local("i32", "query"), f.local("i32", "count"), f.local("i32", "kept")];
+    const [query, count, kept] = [
+      f.local("i32", "query"),
+      f.local("i32", "count"),
+      f.local("i32", "kept"),
+    ];
     setRow(context, f, row, query);
     eachRun(context, f, query, (run) => {
       f.note("the part of the run that lies in the split");
@@ -232,12 +250,18 @@ function sharedRows(context: KernelContext, f: FunctionBuilder, row: I32, total:
   f.set(left, select(op("i32.lt_u", left, i32(GROUP_ROWS)), left, i32(GROUP_ROWS)));
   const M = param(context, "M");
   f.if(op("i32.ne", param(context, "rowStartAt"), i32(0)), () => {
-    f.note("masked: rows stay within a block, and within a head unless all heads share the mask and the block");
+    f.note(
+      "masked: rows stay within a block, and within a head unless all heads share the mask and the block",
+    );
     const query = f.let("inHead", op("i32.rem_u", row, M));
     const blockQ = param(context, "blockQ");
     const inBlock = f.let("inBlock", op("i32.sub", blockQ, op("i32.rem_u", query, blockQ)));
     const inHead = op("i32.sub", M, query);
-    const oneForAll = op("i32.and", op("i32.eq", param(context, "maskH"), i32(1)), op("i32.le_u", M, blockQ));
+    const oneForAll = op(
+      "i32.and",
+      op("i32.eq", param(context, "maskH"), i32(1)),
+      op("i32.le_u", M, blockQ),
+    );
     const limit = f.let("limit", select(op("i32.lt_u", inBlock, inHead), inBlock, inHead));
     f.set(limit, select(oneForAll, left, limit));
     f.set(left, select(op("i32.lt_u", left, limit), left, limit));
