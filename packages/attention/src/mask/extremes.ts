@@ -10,12 +10,13 @@ import type { TensorValue } from "../ir/types.ts";
 
 export class Extremes {
   readonly tensor: TensorValue;
-  readonly #rises: boolean;
+  /** Whether each row of the tensor never falls; i32 only. */
+  readonly rises: boolean;
   #pyramid: Pyramid | null = null;
 
   constructor(tensor: TensorValue) {
     this.tensor = tensor;
-    this.#rises = tensor.type === "i32" && rises(tensor.data, tensor.shape.at(-1) ?? 1);
+    this.rises = tensor.type === "i32" && rises(tensor.data, tensor.shape.at(-1) ?? 1);
   }
 
   get pyramid(): Pyramid {
@@ -27,7 +28,7 @@ export class Extremes {
    * Writes the range of the elements `first` to `last` inclusive, numbers within one row, to `out`.
    */
   write(out: Cell, first: number, last: number): void {
-    if (this.#rises) {
+    if (this.rises) {
       out.lo = this.tensor.data[first] ?? 0;
       out.hi = this.tensor.data[last] ?? 0;
       return;

@@ -97,10 +97,20 @@ export class IntervalBatch {
     const extremes = this.#extremes.get(tensor) ?? new Extremes(tensor);
     this.#extremes.set(tensor, extremes);
     const [index, ...more] = indices;
-    return index !== undefined && more.length === 0
-      ? vectorStep(out, extremes, index)
-      : tensorStep(out, extremes, indices);
+    if (index === undefined || more.length > 0) return tensorStep(out, extremes, indices);
+    return extremes.rises ? risingStep(out, tensor, index) : vectorStep(out, extremes, index);
   }
+}
+
+/** A load with one index from elements that never fall: the ends of the range are its extremes. */
+function risingStep(out: Ranges, { data }: TensorValue, index: Ranges): Step {
+  const last = data.length - 1;
+  return (count) => {
+    for (let at = 0; at < count; at++) {
+      out.lo[at] = data[Math.max(0, Math.min(last, index.lo[at] ?? 0))] ?? 0;
+      out.hi[at] = data[Math.max(0, Math.min(last, index.hi[at] ?? 0))] ?? 0;
+    }
+  };
 }
 
 /** A load with one index: neighbouring boxes that share their queries share the look-up. */

@@ -7,7 +7,10 @@ import { createSettler } from "./settle.ts";
 
 type Attends = (q: number, kv: number) => boolean;
 
-/** Intervals that decide boxes of up to `size` elements, but not every third, and call all others undecided. */
+/**
+ * Intervals that decide boxes of up to `size` elements, but not every third, and call all others
+ * undecided.
+ */
 function deciderOf(attends: Attends, size: number): Decider {
   const verdictOf = (q0: number, q1: number, kv0: number, kv1: number): number => {
     const isBlind = size < Infinity && (q0 + kv1) % 3 === 0;
