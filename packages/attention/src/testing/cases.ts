@@ -103,8 +103,23 @@ const passRules: { readonly [K in Choices["passes"]]: (partial: Partial<Choices>
     (M === undefined || (N === undefined ? axes.N.includes(M) : M === N)),
 };
 
+/**
+ * The logarithm of an activation magnifies rounding without bound where the activation is nearly 0: an error budget says
+ * nothing about a row that hangs on such a score. Among many different keys no row does.
+ */
+const isConditioned = ({
+  variant,
+  N = 509,
+  numbers,
+  positions = "plain",
+}: Partial<Choices>): boolean =>
+  variant !== "activation-relu" ||
+  (N >= 63 && numbers !== "equal" && (positions === "plain" || positions === "offset"));
+
 const allows = (partial: Partial<Choices>): boolean =>
-  isSmall(partial) && (partial.passes === undefined || passRules[partial.passes](partial));
+  isSmall(partial) &&
+  isConditioned(partial) &&
+  (partial.passes === undefined || passRules[partial.passes](partial));
 
 const optionsOf = (loose: readonly (keyof Choices)[]): CoverOptions<Choices> => ({
   allows,
