@@ -57,3 +57,23 @@ export function complementOf(builder: Builder, atom: Node): Node {
   }
   return builder.make("not", atom);
 }
+
+/** The atoms of a decision, or of the conditions of a choice. */
+export function atomsUnder(builder: Builder, root: Node): ReadonlySet<Node> {
+  const atoms = new Set<Node>();
+  const seen = new Set<Node>();
+  const visit = (node: Node): void => {
+    if (seen.has(node)) return;
+    seen.add(node);
+    if (isConnective(node) || node.op === "select") node.args.forEach(visit);
+    else if (node.type === "bool") atoms.add(atomOf(builder, node).node);
+  };
+  visit(root);
+  return atoms;
+}
+
+/** Whether two conditions have an atom in common. */
+export function asksAlike(builder: Builder, a: Node, b: Node): boolean {
+  const atoms = atomsUnder(builder, a);
+  return [...atomsUnder(builder, b)].some((atom) => atoms.has(atom));
+}

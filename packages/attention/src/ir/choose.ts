@@ -1,5 +1,5 @@
 /** A choice between two values, merged where they are one operation on nearly the same operands. */
-import { isConnective } from "./atoms.ts";
+import { asksAlike, isConnective } from "./atoms.ts";
 import type { Builder, OperatorOp } from "./builder.ts";
 import { ops } from "./ops.ts";
 import type { Node } from "./types.ts";
@@ -17,11 +17,19 @@ export interface Maker {
  * Where the operands differ in one place only.
  */
 export function choose(maker: Maker, cond: Node, a: Node, b: Node): Node {
-  const merged = mergedOperands(a, b);
+  const merged = isOneCall(maker, cond, a, b) ? mergedOperands(a, b) : null;
   if (merged === null) return maker.builder.make("select", cond, a, b);
   const { common, x, y, at } = merged;
   const inner = maker.make("select", cond, x, y);
   return maker.remake(a, common.toSpliced(at, 0, inner));
+}
+
+/**
+ * Whether `choose` merges. Not comparisons that ask what the condition asks: as a decision they are simpler.
+ */
+export function isOneCall({ builder }: Maker, cond: Node, a: Node, b: Node): boolean {
+  const isAsked = a.type === "bool" && [a, b].some((arm) => asksAlike(builder, cond, arm));
+  return !isAsked && mergedOperands(a, b) !== null;
 }
 
 interface Merge {
@@ -32,7 +40,7 @@ interface Merge {
 }
 
 /** Where the operands of one op differ, if in one place only. */
-export function mergedOperands(a: Node, b: Node): Merge | null {
+function mergedOperands(a: Node, b: Node): Merge | null {
   if (a.op !== b.op || a.attr !== b.attr || a.type !== b.type) return null;
   if (a.op === "select" || isConnective(a) || a.args.length !== b.args.length) return null;
   const { args } = a;

@@ -101,6 +101,34 @@ const shapes: readonly Pair[] = [
     other: choose(c, float(1), float(0)),
   },
   {
+    name: "-(x / 4 / y) and -x / 4 / y",
+    one: make.make("neg", make.make("div", make.make("div", score, float(4)), slope)),
+    other: make.make("div", make.make("div", make.make("neg", score), float(4)), slope),
+  },
+  {
+    name: "x - -3 * y and x + 3 * y",
+    one: make.make("sub", score, make.make("mul", float(-3), slope)),
+    other: make.make("add", score, make.make("mul", float(3), slope)),
+  },
+  {
+    name: "(q || width) !== 0 and !(!q && !width)",
+    one: make.make("ne", choose(eq(q, int(0)), width, q), int(0)),
+    other: not(and(eq(q, int(0)), eq(width, int(0)))),
+  },
+  {
+    name: "c ? x < k : y < k and (c ? x : y) < k",
+    one: choose(a, lt(q, width), lt(kv, width)),
+    other: lt(choose(a, q, kv), width),
+  },
+  {
+    name: "q ^ (kv ^ 5) and q ^ 4 ^ kv ^ 1",
+    one: eq(make.make("bitXor", q, make.make("bitXor", kv, int(5))), width),
+    other: eq(
+      make.make("bitXor", make.make("bitXor", make.make("bitXor", q, int(4)), kv), int(1)),
+      width,
+    ),
+  },
+  {
     name: "an update under a condition, and the updated value chosen",
     one: make.make("mul", score, choose(a, float(2), float(1))),
     other: make.make("mul", choose(not(a), float(1), float(2)), score),

@@ -6,9 +6,8 @@
  * nested or turned into `?:` are the same function of the same atoms, so they reach the same nodes. Functions
  * of more than `MAX_ATOMS` atoms, or with no short form, keep their shape, sorted (`sorted-decisions.ts`).
  */
-import { atomOf, byDigest, isConnective } from "./atoms.ts";
-import type { Builder } from "./builder.ts";
-import { choose, mergedOperands } from "./choose.ts";
+import { atomsUnder, byDigest } from "./atoms.ts";
+import { choose, isOneCall } from "./choose.ts";
 import type { Maker } from "./choose.ts";
 import { Decision } from "./decision.ts";
 import type { Leaves } from "./decision.ts";
@@ -17,29 +16,14 @@ import type { Node } from "./types.ts";
 
 const MAX_ATOMS = 10;
 
-/** The atoms under a decision, or null where there are too many. */
-function atomsUnder(builder: Builder, root: Node): readonly Node[] | null {
-  const atoms = new Set<Node>();
-  const seen = new Set<Node>();
-  const visit = (node: Node): void => {
-    if (seen.has(node)) return;
-    seen.add(node);
-    if (isConnective(node)) node.args.forEach(visit);
-    else if (node.type === "bool") atoms.add(atomOf(builder, node).node);
-    else if (node.op === "select") node.args.forEach(visit);
-  };
-  visit(root);
-  return atoms.size > MAX_ATOMS ? null : [...atoms].toSorted(byDigest);
-}
-
 /** The canonical node equal to `root`, a connective or a select. */
 export function canonicalDecision(maker: Maker, root: Node): Node {
   const [cond, a, b] = root.args;
   if (root.op === "select" && cond !== undefined && a !== undefined && b !== undefined) {
-    if (mergedOperands(a, b) !== null) return choose(maker, cond, a, b);
+    if (isOneCall(maker, cond, a, b)) return choose(maker, cond, a, b);
   }
-  const atoms = atomsUnder(maker.builder, root);
-  if (atoms === null) return sortedDecision(maker, root);
+  const atoms = [...atomsUnder(maker.builder, root)].toSorted(byDigest);
+  if (atoms.length > MAX_ATOMS) return sortedDecision(maker, root);
   const decision = new Decision(maker.builder, atoms);
   const node =
     root.type === "bool"

@@ -15,15 +15,12 @@ import { ops } from "./ops.ts";
 import { rules } from "./rules.ts";
 import type { Maker } from "./choose.ts";
 import { scalarOf } from "./scalar.ts";
+import { isLiteralChoice } from "./signs.ts";
 import type { Expression, Node } from "./types.ts";
 
 const MAX_ROUNDS = 16;
 
 const isLiteral = (node: Node): boolean => node.op === "const";
-
-/** A literal, or a choice between such. */
-const isLiteralChoice = (node: Node): boolean =>
-  isLiteral(node) || (node.op === "select" && node.args.slice(1).every(isLiteralChoice));
 
 class Simplifier implements Maker {
   readonly builder: Builder = new Builder();

@@ -14,13 +14,14 @@ export type Num = { readonly kind: "static"; readonly value: number } | ScalarVa
 
 export const staticNumber = (value: number): Num => ({ kind: "static", value });
 
-/** -0 too, which `-i` is in the first turn of a loop: as an i32 it is 0. */
-export const isInt32 = (value: number): boolean => value === (value | 0);
+export const isInt32 = (value: number): boolean => Object.is(value, value | 0);
 
 /** The number as an i32, or null where it is not provably an integer of 32 bits. */
 export function asInteger(builder: Builder, num: Num): Node | null {
-  if (num.kind === "static") return isInt32(num.value) ? builder.constant("i32", num.value) : null;
-  return num.node.type === "i32" ? num.node : null;
+  if (num.kind === "scalar") return num.node.type === "i32" ? num.node : null;
+  // -0 too, which `-i` is in the first turn of a loop: as an i32 it is 0.
+  const value = num.value + 0;
+  return isInt32(value) ? builder.constant("i32", value) : null;
 }
 
 /** The number as an f32. A negated integer is negated there, since only there 0 becomes -0, as in JavaScript. */
