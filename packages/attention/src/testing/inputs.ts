@@ -8,7 +8,7 @@ import { type Random, random } from "../variants/random.ts";
 /**
  * - `normal`: elements of mean 0 and deviation 1, logits too.
  * - `extreme`: logits of +80, -80 and anything between, at the scale in use; the signs flip from query to query.
- * - `equal`: all keys of a head are the same, so all its logits are.
+ * - `equal`: all keys are the same, so all logits of a row are. They are small: one rounding error decides a whole row.
  * - `nan`: as `normal`, with one query row and one key row that hold a NaN.
  */
 export type Numbers = "normal" | "extreme" | "equal" | "nan";
@@ -63,6 +63,9 @@ type Filler = (
 /** The largest logit of `extreme`, before score functions. */
 const EXTREME = 80;
 
+/** The deviation of the logits of `equal`, from row to row. */
+const SMALL = 0.25;
+
 const fillers: { readonly [K in Numbers]: Filler } = {
   normal: (rng) => ({ query: rng.normal, key: rng.normal }),
 
@@ -79,8 +82,9 @@ const fillers: { readonly [K in Numbers]: Filler } = {
     };
   },
 
-  equal: (rng, { D }) => {
-    const key = Array.from({ length: D }, rng.normal);
+  equal: (rng, { D, scale }) => {
+    const size = SMALL / ((scale === 0 ? 1 : scale) * Math.sqrt(D));
+    const key = Array.from({ length: D }, () => size * rng.normal());
     return { query: rng.normal, key: (_row, d) => key[d] ?? 0 };
   },
 
