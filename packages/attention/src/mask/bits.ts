@@ -44,7 +44,7 @@ function allocate({ blockQ, blockKv }: BlockMask, blocks: number): Uint32Array {
   if (words * 4 <= MOST_BYTES) return new Uint32Array(words);
   throw rangeError({
     name: "mask",
-    expected: `at most ${MOST_BYTES} bytes for the blocks that its comparisons of floats leave partial`,
+    expected: `at most ${MOST_BYTES} bytes for blocks that comparisons of floats leave partial`,
     got: `${words * 4} bytes in ${blocks} blocks`,
     remedy: "compare integers instead (positions, or captured Int32Arrays), which needs no bits",
   });

@@ -5,6 +5,7 @@ import { checkBlockMask } from "./check.ts";
 import { denseMask } from "./dense.ts";
 import { attendsOf, expectSameMask } from "./test-expect-mask.ts";
 import { oracleBlockMask } from "./oracle.ts";
+import { graphCases } from "../ir/testing-graphs.ts";
 import { randomLengths, randomMask } from "./test-random-mask.ts";
 import * as masks from "./test-masks.ts";
 
@@ -102,6 +103,16 @@ function expectDense(options: ReturnType<typeof masks.options>): void {
       expect.fail(`differs at b ${b}, h ${h}, row ${row}, kv ${kv}`);
   }
 }
+
+test("equals the oracle for random graphs of every operation", () => {
+  const property = fc.property(graphCases({ kind: "mask" }), randomLengths, (mask, lengths) => {
+    const options = masks.options(mask, lengths);
+    const built = buildBlockMask(options);
+    checkBlockMask(built);
+    expectSameMask(built, oracleBlockMask(options));
+  });
+  fc.assert(property, { numRuns: 300 });
+});
 
 test("keeps one batch element and one head where nothing depends on them", () => {
   const lengths = { B: 3, H: 4, M: 256, N: 256 };

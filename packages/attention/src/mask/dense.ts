@@ -22,30 +22,48 @@ const eachRow = (mask: BlockMask, visit: (b: number, h: number, row: number) => 
  * Cost: B * H * M * N bytes.
  */
 export function denseMask(mask: BlockMask, attends: Attends): Uint8Array {
-  const { B, H, M, N, blockQ, blockKv } = mask;
+  const { B, H, M, N, blockQ } = mask;
   const dense = new Uint8Array(B * H * M * N);
-  const decide = mask.bits === null ? attends : null;
   eachRow(mask, (b, h, row) => {
-    const offset = mask.queryOffset[b] ?? 0;
     const rowEnd = Math.min((row + 1) * blockQ, M);
-    forEachRun(mask, rowIndex(mask, b, h, row), (start, end, kind, bits) => {
-      for (let q = row * blockQ; q < rowEnd; q++) {
-        const line = ((b * H + h) * M + q) * N;
-        if (kind === FULL) {
-          dense.fill(1, line + start, line + end);
-          continue;
-        }
-        for (let kv = start; kv < end; kv++) {
-          const block = bits + Math.floor((kv - start) / blockKv);
-          const kept = decide
-            ? decide(b, h, q + offset, kv)
-            : readBit(mask, block, q - row * blockQ, (kv - start) % blockKv);
-          if (kept) dense[line + kv] = 1;
-        }
-      }
-    });
+    for (let q = row * blockQ; q < rowEnd; q++) {
+      const at = ((b * H + h) * M + q) * N;
+      fillLine(mask, { b, h, row, q }, dense.subarray(at, at + N), attends);
+    }
   });
   return dense;
+}
+
+/** One query of row `row` of blocks; `q` is its row of the query tensor. */
+interface Line {
+  readonly b: number;
+  readonly h: number;
+  readonly row: number;
+  readonly q: number;
+}
+
+function fillLine(
+  mask: BlockMask,
+  { b, h, row, q }: Line,
+  keys: Uint8Array,
+  attends: Attends,
+): void {
+  const { blockQ, blockKv } = mask;
+  const position = q + (mask.queryOffset[b] ?? 0);
+  forEachRun(mask, rowIndex(mask, b, h, row), (start, end, kind, bits) => {
+    if (kind === FULL) {
+      keys.fill(1, start, end);
+      return;
+    }
+    for (let kv = start; kv < end; kv++) {
+      const block = bits + Math.floor((kv - start) / blockKv);
+      const kept =
+        mask.bits === null
+          ? attends(b, h, position, kv)
+          : readBit(mask, block, q - row * blockQ, (kv - start) % blockKv);
+      keys[kv] = kept ? 1 : 0;
+    }
+  });
 }
 
 /**

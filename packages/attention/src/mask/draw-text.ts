@@ -10,8 +10,8 @@ const glyphs: Readonly<Record<number, string>> = { [FULL]: "██", [PARTIAL]: 
 /**
  * The mask as text: queries run down, keys across, with a legend below.
  *
- * `██` every score of the cell is kept, `░░` some are (or the cell mixes blocks of several kinds),
- * `·` none is.
+ * `██` every score of the cell is kept, `░░` some are (or the cell mixes blocks of several
+ * kinds), `·` none is.
  *
  * @throws RangeError  a batch element or head that the mask does not have, or no cells
  */

@@ -1,10 +1,9 @@
 /**
- * The least and the greatest element of a captured tensor between two of its elements.
+ * What gives the least and the greatest element of a captured tensor between two of its elements.
  *
- * Where the rows of the tensor rise (document ids, offsets, positions do), the ends of the range
- * are the answer. Otherwise a pyramid of minima and maxima gives it, built when it is first needed.
+ * Where the rows of the tensor rise (document ids, offsets, positions do), the ends of a range are
+ * the answer. Otherwise it takes a pyramid of minima and maxima, built when it is first needed.
  */
-import type { Cell } from "../ir/interval-rules.ts";
 import { Pyramid } from "../ir/pyramid.ts";
 import type { TensorValue } from "../ir/types.ts";
 
@@ -23,24 +22,8 @@ export class Extremes {
     this.#pyramid ??= new Pyramid(this.tensor);
     return this.#pyramid;
   }
-
-  /**
-   * Writes the range of the elements `first` to `last` inclusive, numbers within one row, to `out`.
-   */
-  write(out: Cell, first: number, last: number): void {
-    if (this.rises) {
-      out.lo = this.tensor.data[first] ?? 0;
-      out.hi = this.tensor.data[last] ?? 0;
-      return;
-    }
-    out.lo = Infinity;
-    out.hi = -Infinity;
-    out.nan = false;
-    this.pyramid.widen(out, first, last);
-  }
 }
 
-/** Whether each row of `length` elements never falls. */
 function rises(data: TensorValue["data"], length: number): boolean {
   for (let start = 0; start < data.length; start += length) {
     const end = Math.min(start + length, data.length);

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { ALWAYS, compileIntervals, MAYBE, NEVER } from "../ir/intervals.ts";
 import { BoxList } from "./box-list.ts";
 import { IntervalBatch } from "./interval-batch.ts";
+import { graphCases } from "../ir/testing-graphs.ts";
 import { randomMask } from "./test-random-mask.ts";
 import { ints, testMask } from "./test-masks.ts";
 
@@ -15,7 +16,7 @@ test("a batch of boxes gets the verdicts that the boxes get one by one", () => {
   const boxes = fc.array(fc.tuple(range, range), { minLength: 1, maxLength: 300 });
   const head = fc.tuple(fc.nat(2), fc.nat(2));
   const property = fc.property(
-    randomMask({ withFloats: true }),
+    fc.oneof(randomMask({ withFloats: true }), graphCases({ kind: "mask" })),
     boxes,
     head,
     (mask, ranges, [b, h]) => {

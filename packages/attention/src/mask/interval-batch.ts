@@ -97,8 +97,9 @@ export class IntervalBatch {
     const extremes = this.#extremes.get(tensor) ?? new Extremes(tensor);
     this.#extremes.set(tensor, extremes);
     const [index, ...more] = indices;
-    if (index === undefined || more.length > 0) return tensorStep(out, extremes, indices);
-    return extremes.rises ? risingStep(out, tensor, index) : vectorStep(out, extremes, index);
+    const isVector = index !== undefined && more.length === 0;
+    if (isVector && extremes.rises) return risingStep(out, tensor, index);
+    return loadStep(out, extremes, indices);
   }
 }
 
@@ -107,56 +108,57 @@ function risingStep(out: Ranges, { data }: TensorValue, index: Ranges): Step {
   const last = data.length - 1;
   return (count) => {
     for (let at = 0; at < count; at++) {
-      out.lo[at] = data[Math.max(0, Math.min(last, index.lo[at] ?? 0))] ?? 0;
-      out.hi[at] = data[Math.max(0, Math.min(last, index.hi[at] ?? 0))] ?? 0;
+      out.lo[at] = data[clamp(last, index.lo[at] ?? 0)] ?? 0;
+      out.hi[at] = data[clamp(last, index.hi[at] ?? 0)] ?? 0;
     }
   };
 }
 
-/** A load with one index: neighbouring boxes that share their queries share the look-up. */
-function vectorStep(out: Ranges, extremes: Extremes, index: Ranges): Step {
-  const result = new Cell();
-  const last = extremes.tensor.data.length - 1;
-  return (count) => {
-    let lo = NaN;
-    let hi = NaN;
-    for (let at = 0; at < count; at++) {
-      if (index.lo[at] !== lo || index.hi[at] !== hi) {
-        lo = index.lo[at] ?? 0;
-        hi = index.hi[at] ?? 0;
-        extremes.write(result, Math.max(0, Math.min(last, lo)), Math.max(0, Math.min(last, hi)));
-      }
-      out.set(at, result);
-    }
-  };
-}
+const clamp = (last: number, index: number): number => Math.max(0, Math.min(last, index));
 
-/**
- * A load with several indices: one row of the tensor where the outer ones are known, else whatever
- * they reach.
- */
-function tensorStep(out: Ranges, extremes: Extremes, indices: readonly Ranges[]): Step {
-  const { shape } = extremes.tensor;
+/** Any load. Neighbouring boxes mostly share their queries, and with them what they load. */
+function loadStep(out: Ranges, extremes: Extremes, indices: readonly Ranges[]): Step {
   const cells = indices.map(() => new Cell());
   const result = new Cell();
-  const lookAnywhere = lazily(() => loadRule(result, extremes.tensor, extremes.pyramid, cells));
+  const look = lazily(() => loadRule(result, extremes.tensor, extremes.pyramid, cells));
+  const lookInRow = extremes.rises ? rowRule(result, extremes.tensor, cells) : () => false;
   return (count) => {
     for (let at = 0; at < count; at++) {
-      let first = 0;
-      let last = 0;
-      let isRow = true;
-      for (let axis = 0; axis < cells.length; axis++) {
-        const cell = cells[axis] ?? result;
-        const end = (shape[axis] ?? 1) - 1;
-        indices[axis]?.get(at, cell);
-        isRow &&= first === last;
-        first = first * (end + 1) + Math.max(0, Math.min(end, cell.lo));
-        last = last * (end + 1) + Math.max(0, Math.min(end, cell.hi));
-      }
-      if (isRow) extremes.write(result, first, last);
-      else lookAnywhere()();
+      if (move(cells, indices, at) && !lookInRow()) look()();
       out.set(at, result);
     }
+  };
+}
+
+/** Takes the cells to box `at`; whether any of them changes. */
+function move(cells: readonly Cell[], indices: readonly Ranges[], at: number): boolean {
+  let changes = false;
+  for (let axis = 0; axis < cells.length; axis++) {
+    const cell = cells[axis];
+    const index = indices[axis];
+    if (cell === undefined || index === undefined) continue;
+    if (index.lo[at] === cell.lo && index.hi[at] === cell.hi) continue;
+    index.get(at, cell);
+    changes = true;
+  }
+  return changes;
+}
+
+/** The ends of the range, if all but the last index are known and rows rise; else false. */
+function rowRule(out: Cell, { data, shape }: TensorValue, cells: readonly Cell[]): () => boolean {
+  return () => {
+    let first = 0;
+    let last = 0;
+    for (let axis = 0; axis < cells.length; axis++) {
+      if (first !== last) return false;
+      const length = shape[axis] ?? 1;
+      first = first * length + clamp(length - 1, cells[axis]?.lo ?? 0);
+      last = last * length + clamp(length - 1, cells[axis]?.hi ?? 0);
+    }
+    out.lo = data[first] ?? 0;
+    out.hi = data[last] ?? 0;
+    out.nan = false;
+    return true;
   };
 }
 
