@@ -193,7 +193,7 @@ describe("show and emit", () => {
     expect(await run("show", "relative-position", "--svg", path)).toMatchObject({ code: 0 });
     expect(await readFile(path, "utf8")).toMatch(/^<svg .*added to the score/);
     expect((await run("show", "relative-position", "--json")).json()).toMatchObject({
-      text: expect.stringContaining("(kv - q)"),
+      text: expect.stringContaining("(q - kv)"),
       svg: null,
     });
     expect(await run("show", "noop")).toMatchObject({
@@ -303,6 +303,7 @@ describe("verify, doctor and bench", () => {
           peakGflops: figure,
           fractionOfPeak: expect.toSatisfy((share) => share > 0 && share < 1.1),
           fractionOfPeakMedian: figure,
+          fractionOfPeakCpu: figure,
           skippedShare: 0.4375,
           rounds: 2,
           stolenPct: expect.toSatisfy((value) => value === null || value >= 0),

@@ -61,6 +61,8 @@ interface AttentionRow {
   readonly peakGflops: number | null;
   readonly fractionOfPeak: number | null;
   readonly fractionOfPeakMedian: number | null;
+  /** The same of processor time, which holds where other programs use the machine. */
+  readonly fractionOfPeakCpu: number | null;
   readonly skippedShare: number;
   readonly rounds: number;
   readonly stolenPct: number | null;
@@ -132,7 +134,11 @@ function rowOf(
 ): AttentionRow {
   const reached = gflops(work.flops, timing.minMs);
   const peakGflops = peak === null ? null : gflops(peak.flops, peak.timing.minMs);
-  const medianPeak = peak === null ? null : gflops(peak.flops, peak.timing.medianMs);
+  /** The share of the peak by one of the measures of both. */
+  const fraction = (by: "minMs" | "medianMs" | "minCpuMs"): number | null =>
+    peak === null
+      ? null
+      : rounded(gflops(work.flops, timing[by]) / gflops(peak.flops, peak.timing[by]), 3);
   return {
     variant: name,
     shape,
@@ -143,9 +149,9 @@ function rowOf(
     gflops: rounded(reached),
     gflopsUnmasked: roundedOrNull(gflopsOrNull(keptFlops, timing.minMs)),
     peakGflops: roundedOrNull(peakGflops),
-    fractionOfPeak: peakGflops === null ? null : rounded(reached / peakGflops, 3),
-    fractionOfPeakMedian:
-      medianPeak === null ? null : rounded(gflops(work.flops, timing.medianMs) / medianPeak, 3),
+    fractionOfPeak: fraction("minMs"),
+    fractionOfPeakMedian: fraction("medianMs"),
+    fractionOfPeakCpu: fraction("minCpuMs"),
     skippedShare: rounded(work.skippedShare),
     rounds: timing.rounds.length,
     stolenPct: roundedOrNull(timing.stolenPct),
@@ -241,6 +247,11 @@ const columns: readonly Column<AttentionRow>[] = [
     align: "right",
     cell: (row) =>
       row.fractionOfPeakMedian === null ? "" : formatPercent(row.fractionOfPeakMedian),
+  },
+  {
+    title: "of peak, CPU time",
+    align: "right",
+    cell: (row) => (row.fractionOfPeakCpu === null ? "" : formatPercent(row.fractionOfPeakCpu)),
   },
   {
     title: "speed-up",

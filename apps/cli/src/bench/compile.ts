@@ -77,6 +77,8 @@ interface CompileRow {
   readonly target: string;
   readonly medianMs: number;
   readonly minMs: number;
+  /** Processor time of all threads, the engine's own compilers among them. */
+  readonly medianCpuMs: number;
   /** The very first, when the compiler itself had not been compiled yet. */
   readonly firstMs: number;
   /** Kernels compiled for a second length and for a new captured number. */
@@ -87,6 +89,7 @@ interface CompileRow {
 
 interface Counted {
   readonly times: readonly number[];
+  readonly cpuTimes: readonly number[];
   readonly recompilations: number;
   readonly stolenPct: number | null;
 }
@@ -99,25 +102,34 @@ async function measure(
 ): Promise<Counted> {
   const stolen = new StolenMeter();
   const times: number[] = [];
+  const cpuTimes: number[] = [];
   for (let n = 0; n <= rounds; n++) {
     await setImmediate();
     signal.throwIfAborted();
     stolen.start();
+    const cpu = process.cpuUsage();
     const start = performance.now();
     await runVariant(make(n, 8), device, LENGTHS[0]);
     times.push(performance.now() - start);
+    const { user, system } = process.cpuUsage(cpu);
+    cpuTimes.push((user + system) / 1000);
     stolen.stop();
   }
   const before = device.compilations;
   await runVariant(make(0, 8), device, LENGTHS[1]);
   await runVariant(make(0, 9), device, LENGTHS[0]);
-  return { times, recompilations: device.compilations - before, stolenPct: stolen.percent };
+  return {
+    times,
+    cpuTimes,
+    recompilations: device.compilations - before,
+    stolenPct: stolen.percent,
+  };
 }
 
 function rowOf(
   variant: string,
   device: Device,
-  { times, recompilations, stolenPct }: Counted,
+  { times, cpuTimes, recompilations, stolenPct }: Counted,
 ): CompileRow {
   const [first = NaN, ...later] = times;
   return {
@@ -125,6 +137,7 @@ function rowOf(
     target: device.target,
     medianMs: rounded(median(later)),
     minMs: rounded(minimum(later)),
+    medianCpuMs: rounded(median(cpuTimes.slice(1))),
     firstMs: rounded(first),
     recompilations,
     rounds: later.length,
@@ -137,6 +150,7 @@ const columns: readonly Column<CompileRow>[] = [
   { title: "target", cell: (row) => row.target },
   { title: "median", align: "right", cell: (row) => formatMs(row.medianMs) },
   { title: "least", align: "right", cell: (row) => formatMs(row.minMs) },
+  { title: "CPU time", align: "right", cell: (row) => formatMs(row.medianCpuMs) },
   { title: "first", align: "right", cell: (row) => formatMs(row.firstMs) },
   { title: "recompilations", align: "right", cell: (row) => String(row.recompilations) },
   { title: "rounds", align: "right", cell: (row) => String(row.rounds) },

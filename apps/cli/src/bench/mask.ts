@@ -1,8 +1,8 @@
 /** `vigil bench mask`: block masks from interval analysis at a million tokens, beside one evaluation per element. */
 import { blockMask, maskMod } from "@vigil/attention";
-import type { MaskMod, PreparedMask } from "@vigil/attention";
+import type { MaskFunction, MaskMod, PreparedMask } from "@vigil/attention";
 import { packedCausal, prefixLm, slidingWindow } from "@vigil/attention";
-import { blockMaskStats, plainMask, random } from "@vigil/attention/testing";
+import { blockMaskStats, fresh, plainMask, random } from "@vigil/attention/testing";
 import { interleave } from "../measure/interleave.ts";
 import type { Contestant, Timing } from "../measure/interleave.ts";
 import { rounded, roundedOrNull } from "../measure/statistics.ts";
@@ -42,44 +42,26 @@ interface Counts {
   readonly partialBlocks: number;
 }
 
-/** The element-wise way: every pair is evaluated; lists hold a number for each block of each row, full and partial. */
-class ElementWise {
-  readonly #attends: ReturnType<typeof plainMask>;
-  readonly #length: number;
-
-  constructor(mask: MaskMod, length: number) {
-    this.#attends = plainMask(mask);
-    this.#length = length;
-  }
-
-  /** Two lists of as many numbers as a row has blocks, and their lengths, 4 bytes each. */
-  get bytes(): number {
-    const rows = this.#length / BLOCK;
-    return 2 * rows * (rows + 1) * 4;
-  }
-
-  run(): Counts {
-    const blocks = this.#length / BLOCK;
-    let [fullBlocks, partialBlocks] = [0, 0];
-    for (let row = 0; row < blocks; row++) {
-      for (let column = 0; column < blocks; column++) {
-        const kept = this.#countBlock(row * BLOCK, column * BLOCK);
-        if (kept === BLOCK * BLOCK) fullBlocks++;
-        else if (kept > 0) partialBlocks++;
+/** Every pair is evaluated. As new code for each mask, so that the engine can inline it. */
+function countElements(attends: MaskFunction, length: number, block: number): Counts {
+  const at = { b: 0, h: 0, q: 0, kv: 0 };
+  let [fullBlocks, partialBlocks] = [0, 0];
+  for (let row = 0; row < length; row += block) {
+    for (let column = 0; column < length; column += block) {
+      let kept = 0;
+      for (at.q = row; at.q < row + block; at.q++) {
+        for (at.kv = column; at.kv < column + block; at.kv++) if (attends(at)) kept++;
       }
+      if (kept === block * block) fullBlocks++;
+      else if (kept > 0) partialBlocks++;
     }
-    return { fullBlocks, partialBlocks };
   }
-
-  #countBlock(firstQuery: number, firstKey: number): number {
-    const at = { b: 0, h: 0, q: 0, kv: 0 };
-    let kept = 0;
-    for (at.q = firstQuery; at.q < firstQuery + BLOCK; at.q++) {
-      for (at.kv = firstKey; at.kv < firstKey + BLOCK; at.kv++) if (this.#attends(at)) kept++;
-    }
-    return kept;
-  }
+  return { fullBlocks, partialBlocks };
 }
+
+/** Two lists (full, partial) of as many 4-byte numbers as a row has blocks, and their lengths: what is kept the element-wise way. */
+const elementWiseBytes = (length: number): number =>
+  2 * (length / BLOCK) * (length / BLOCK + 1) * 4;
 
 interface MaskRow extends Counts {
   readonly mask: string;
@@ -87,6 +69,7 @@ interface MaskRow extends Counts {
   readonly length: number;
   readonly ms: number;
   readonly medianMs: number;
+  readonly medianCpuMs: number;
   readonly bytes: number;
   readonly sparsity: number;
   readonly rounds: number;
@@ -108,6 +91,7 @@ function rowOf(measured: Measured, timing: Timing, { fullBlocks, partialBlocks }
     ...measured,
     ms: rounded(timing.minMs),
     medianMs: rounded(timing.medianMs),
+    medianCpuMs: rounded(timing.medianCpuMs),
     fullBlocks,
     partialBlocks,
     sparsity: rounded(1 - (fullBlocks + partialBlocks) / (measured.length / BLOCK) ** 2),
@@ -133,24 +117,27 @@ async function benchMask(
 ): Promise<{ readonly rows: readonly MaskRow[]; readonly correct: boolean }> {
   terminal.progress(`${name}: ${formatCount(LONG)} and ${formatCount(SHORT)} tokens`);
   const [long, short] = [make(LONG), make(SHORT)];
-  const elementWise = new ElementWise(short, SHORT);
+  const [count, attends] = [fresh(countElements), plainMask(short)];
   const [longStats, shortStats] = [
     blockMaskStats(build(long, LONG).blocks),
     blockMaskStats(build(short, SHORT).blocks),
   ];
-  const elements = elementWise.run();
+  const elements = count(attends, SHORT, BLOCK);
   if (!agree(name, shortStats, elements, terminal)) return { rows: [], correct: false };
   const contestants: readonly Contestant[] = [
     { name: "long", run: () => build(long, LONG) },
     { name: "short", run: () => build(short, SHORT) },
-    { name: "elements", run: () => elementWise.run() },
+    { name: "elements", run: () => count(attends, SHORT, BLOCK) },
   ];
   const { signal } = terminal;
   const timings = await interleave(contestants, { rounds: options.rounds ?? ROUNDS, signal });
   const measured: readonly (readonly [Measured, Counts])[] = [
     [{ mask: name, way: "intervals", length: LONG, bytes: longStats.bytes }, longStats],
     [{ mask: name, way: "intervals", length: SHORT, bytes: shortStats.bytes }, shortStats],
-    [{ mask: name, way: "element by element", length: SHORT, bytes: elementWise.bytes }, elements],
+    [
+      { mask: name, way: "element by element", length: SHORT, bytes: elementWiseBytes(SHORT) },
+      elements,
+    ],
   ];
   const rows = measured.flatMap(([what, counts], at) => {
     const timing = timings[at];
@@ -165,6 +152,7 @@ const columns: readonly Column<MaskRow>[] = [
   { title: "length", align: "right", cell: (row) => formatCount(row.length) },
   { title: "time", align: "right", cell: (row) => formatMs(row.ms) },
   { title: "median", align: "right", cell: (row) => formatMs(row.medianMs) },
+  { title: "CPU time", align: "right", cell: (row) => formatMs(row.medianCpuMs) },
   { title: "memory", align: "right", cell: (row) => formatBytes(row.bytes) },
   { title: "skipped", align: "right", cell: (row) => formatPercent(row.sparsity) },
   { title: "rounds", align: "right", cell: (row) => String(row.rounds) },

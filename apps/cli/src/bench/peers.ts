@@ -56,6 +56,8 @@ interface PeerRow {
   /** The peer's time over ours: above 1, ours is faster. */
   readonly ratio: number;
   readonly medianRatio: number;
+  /** The same of processor time, which holds where other programs use the machine. */
+  readonly cpuRatio: number;
   readonly maxDifference: number;
   readonly rounds: number;
   readonly stolenPct: number | null;
@@ -147,6 +149,7 @@ const rowOf = (
   oursMedianMs: rounded(ours.medianMs),
   ratio: rounded(theirs.minMs / ours.minMs, 3),
   medianRatio: rounded(theirs.medianMs / ours.medianMs, 3),
+  cpuRatio: rounded(theirs.minCpuMs / ours.minCpuMs, 3),
   maxDifference,
   rounds: theirs.rounds.length,
   stolenPct: roundedOrNull(theirs.stolenPct),
@@ -222,6 +225,7 @@ const columns: readonly Column<PeerRow>[] = [
   { title: "ours", align: "right", cell: (row) => formatMs(row.oursMs) },
   { title: "ratio", align: "right", cell: (row) => formatRatio(row.ratio) },
   { title: "of medians", align: "right", cell: (row) => formatRatio(row.medianRatio) },
+  { title: "of CPU time", align: "right", cell: (row) => formatRatio(row.cpuRatio) },
   { title: "rounds", align: "right", cell: (row) => String(row.rounds) },
   { title: "stolen", align: "right", cell: (row) => stolenText(row.stolenPct) },
 ];

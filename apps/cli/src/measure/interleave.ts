@@ -31,6 +31,9 @@ export interface Timing {
   readonly cpuRounds: readonly number[];
   readonly minMs: number;
   readonly medianMs: number;
+  /** The least and the median processor time of a round: what is left of `ms` where other programs wait for the processor too. */
+  readonly minCpuMs: number;
+  readonly medianCpuMs: number;
   /** Percent of the machine's processor time while this one ran; null where the system does not tell. */
   readonly stolenPct: number | null;
 }
@@ -70,6 +73,8 @@ class Stopwatch {
       cpuRounds,
       minMs: minimum(rounds),
       medianMs: median(rounds),
+      minCpuMs: minimum(cpuRounds),
+      medianCpuMs: median(cpuRounds),
       stolenPct: stolen.percent,
     };
   }

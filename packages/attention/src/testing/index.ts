@@ -30,5 +30,5 @@ export {
 export { type Law, laws, type Opener } from "./laws.ts";
 export { roundedMods, runCase } from "./run-case.ts";
 export { type Skip, skips } from "./skips.ts";
-export { modKind, modText, plainMask, plainScore } from "./plain-function.ts";
+export { fresh, modKind, modText, plainMask, plainScore } from "./plain-function.ts";
 export { Unfused, type UnfusedProblem, type UnfusedResult } from "./unfused.ts";

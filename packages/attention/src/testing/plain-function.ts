@@ -20,6 +20,16 @@ function evaluated(text: string): AnyFunction {
   return made as AnyFunction;
 }
 
+let copies = 0;
+
+/**
+ * The same function as new code: engines specialise code by what it has called, and a loop that has called several functions
+ * calls each of them slowly. It must read nothing but its arguments.
+ */
+export function fresh<F extends AnyFunction>(loop: F): F {
+  return evaluated(`/* ${copies++} */ ${loop.toString()}`) as F;
+}
+
 /** Arrays of arrays; the innermost is a typed array, cut from the captured elements. */
 function nested({ shape, type, read }: CapturedArray): unknown {
   const { data } = read();

@@ -10,6 +10,7 @@ import type { Position } from "../ir/types.ts";
 import { findFeatures } from "../emit/wasm/features.ts";
 import type { Tensor } from "../tensor.ts";
 import { elementsOf } from "../reference/formats.ts";
+import { fresh } from "./plain-function.ts";
 import { COLUMNS, ROWS, unfusedModule } from "./unfused-kernels.ts";
 
 export interface UnfusedProblem {
@@ -92,6 +93,45 @@ function layoutOf({ rows, keys, columns, D }: Lengths): Layout {
   return { ...at, end };
 }
 
+interface Grid {
+  readonly h: number;
+  readonly M: number;
+  readonly N: number;
+  /** Columns of a row in memory. */
+  readonly keys: number;
+}
+
+/** 0 where the mask attends; the rest is left as it is. */
+function fillBias(
+  mask: UnfusedProblem["mask"] | null,
+  bias: Float32Array,
+  { h, M, N, keys }: Grid,
+): void {
+  const at = { b: 0, h, q: 0, kv: 0 };
+  for (at.q = 0; at.q < M; at.q++) {
+    for (at.kv = 0; at.kv < N; at.kv++) {
+      if (!mask || mask(at)) bias[at.q * keys + at.kv] = 0;
+    }
+  }
+}
+
+/** The score function on every score that the mask keeps. */
+function adjustScores(
+  score: NonNullable<UnfusedProblem["score"]>,
+  scores: Float32Array,
+  bias: Float32Array,
+  { h, M, N, keys }: Grid,
+): void {
+  const at = { b: 0, h, q: 0, kv: 0 };
+  for (at.q = 0; at.q < M; at.q++) {
+    const row = at.q * keys;
+    for (at.kv = 0; at.kv < N; at.kv++) {
+      const index = row + at.kv;
+      if (bias[index] === 0) scores[index] = score(scores[index] ?? NaN, at);
+    }
+  }
+}
+
 /** Prepared for one problem; each `run` computes it once. */
 export class Unfused {
   readonly #problem: UnfusedProblem;
@@ -100,6 +140,7 @@ export class Unfused {
   readonly #memory: WebAssembly.Memory;
   readonly #exports: Exports;
   readonly #elements: Readonly<Record<"q" | "k" | "v", Float64Array>>;
+  readonly #adjustScores = fresh(adjustScores);
   /** By head: evaluated once, however often it runs. */
   readonly #biases = new Map<number, Float32Array>();
 
@@ -179,12 +220,7 @@ export class Unfused {
     const { M, N, keys } = this.#lengths;
     const { mask } = this.#problem;
     const bias = new Float32Array(M * keys).fill(-Infinity);
-    const at = { b: 0, h, q: 0, kv: 0 };
-    for (at.q = 0; at.q < M; at.q++) {
-      for (at.kv = 0; at.kv < N; at.kv++) {
-        if (mask === undefined || mask(at)) bias[at.q * keys + at.kv] = 0;
-      }
-    }
+    fresh(fillBias)(mask ?? null, bias, { h, M, N, keys });
     return bias;
   }
 
@@ -203,14 +239,7 @@ export class Unfused {
     if (score === undefined) return;
     const scores = this.#floats(this.#layout.scores, M * keys);
     const bias = this.#floats(this.#layout.bias, M * keys);
-    const at = { b: 0, h, q: 0, kv: 0 };
-    for (at.q = 0; at.q < M; at.q++) {
-      const row = at.q * keys;
-      for (at.kv = 0; at.kv < N; at.kv++) {
-        const index = row + at.kv;
-        if (bias[index] === 0) scores[index] = score(scores[index] ?? NaN, at);
-      }
-    }
+    this.#adjustScores(score, scores, bias, { h, M, N, keys });
   }
 
   #softmax(h: number): void {
