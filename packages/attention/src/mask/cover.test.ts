@@ -9,8 +9,11 @@ const N = 2 ** 20;
 const BLOCK = 128;
 const ROWS = N / BLOCK;
 
-/** What covering a million tokens asks of the mask. */
-function count(mask: masks.TestMask): {
+/** What covering `length` queries by as many keys asks of the mask. */
+function count(
+  mask: masks.TestMask,
+  length = N,
+): {
   readonly boxes: number;
   readonly elements: number;
   readonly runs: number;
@@ -18,8 +21,8 @@ function count(mask: masks.TestMask): {
   const decider = createDeciders(mask.expression, mask.captures)(0, 0);
   let boxes = 0;
   let elements = 0;
-  const list = new RunList(ROWS);
-  const grid = { M: N, blockQ: BLOCK, blockKv: BLOCK, queryOffset: 0, kvLength: N };
+  const list = new RunList(length / BLOCK);
+  const grid = { M: length, blockQ: BLOCK, blockKv: BLOCK, queryOffset: 0, kvLength: length };
   const counting = {
     decide: (cells: Parameters<typeof decider.decide>[0]): void => {
       boxes += cells.length;
@@ -56,4 +59,11 @@ test("packed causal documents of a thousand tokens cost at most sixteen boxes pe
   expect(elements).toBe(0);
   expect(runs).toBeLessThanOrEqual(4 * ROWS);
   expect(boxes).toBeLessThan(17 * ROWS);
+});
+
+test("a fine pattern shows in a few points of each block, which is then not explored", () => {
+  const length = 8192;
+  const { boxes, elements } = count(masks.dilated(5), length);
+  expect(elements).toBe(0);
+  expect(boxes).toBeLessThan(38 * (length / BLOCK) ** 2);
 });
