@@ -5,7 +5,7 @@ import type { Maker } from "./choose.ts";
 import { canonicalDecision } from "./decisions.ts";
 import { I32_MAX, I32_MIN } from "./interval-rules.ts";
 import { scalarOf } from "./scalar.ts";
-import { isLiteralChoice, negateProduct, negatedLiteral, splitSign } from "./signs.ts";
+import { isLiteralChoice, isProduct, negateProduct, negatedLiteral, splitSign } from "./signs.ts";
 import type { Node, Op } from "./types.ts";
 
 /** For an op with fewer operands, b and c repeat the last one. */
@@ -126,12 +126,12 @@ export const bitChain =
 
 /** The signs of both operands become one, in its one place. */
 export const oneSign =
-  (op: "mul" | "div"): Rule =>
+  (op: "mul" | "div" | "rem"): Rule =>
   (make, a, b) => {
-    const [x, y] = [splitSign(make, a), splitSign(make, b)];
-    if (x.node === a && y.node === b) return null;
-    const product = make.make(op, x.node, y.node);
-    return x.negative === y.negative ? product : negateProduct(make, product);
+    const product = make.builder.make(op, a, b);
+    const { node, negative } = splitSign(make, product);
+    if (node === product) return null;
+    return negative ? negateProduct(make, node) : node;
   };
 
 /** a + -b = a - b and a - -b = a + b, where b is no literal. */
@@ -145,7 +145,7 @@ export const signTurns =
 
 /** A sign in front of a product goes to its place. */
 export const signGoesIn: Rule = (make, a) => {
-  if (!isOp(a, "mul") && !isOp(a, "div")) return null;
+  if (!isProduct(a)) return null;
   const { node, negative } = splitSign(make, a);
   const minus = negative ? node : negateProduct(make, node);
   return minus === make.builder.make("neg", a) ? null : minus;

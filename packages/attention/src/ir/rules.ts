@@ -78,6 +78,7 @@ export const rules: { readonly [K in OperatorOp]: readonly Rule[] } = {
       const minus = isConst(b) && valueOf(b) < 0 ? negatedLiteral(make, b) : null;
       return minus === null ? null : make.make("rem", a, minus);
     },
+    forF32(oneSign("rem")),
   ],
   neg: [
     (_, a) => (isOp(a, "neg") ? operand(a) : null),

@@ -17,7 +17,9 @@ export interface Signed {
 export const isLiteralChoice = (node: Node): boolean =>
   node.op === "const" || (node.op === "select" && node.args.slice(1).every(isLiteralChoice));
 
-const isProduct = (node: Node): boolean => node.op === "mul" || node.op === "div";
+/** Products, and remainders of floats, which have the sign of the dividend. */
+export const isProduct = ({ op, type }: Node): boolean =>
+  op === "mul" || op === "div" || (op === "rem" && type === "f32");
 
 /** The negated literal or choice of literals; null where one cannot be negated in its type. */
 export function negatedLiteral(make: Maker, node: Node): Node | null {
@@ -47,14 +49,16 @@ export function splitSign(make: Maker, node: Node): Signed {
   if (!isProduct(node) || a === undefined || b === undefined) return { node, negative: false };
   const [x, y] = [splitSign(make, a), splitSign(make, b)];
   if (x.node === a && y.node === b) return { node, negative: false };
-  return { node: make.remake(node, [x.node, y.node]), negative: x.negative !== y.negative };
+  const negative = node.op === "rem" ? x.negative : x.negative !== y.negative;
+  return { node: make.remake(node, [x.node, y.node]), negative };
 }
 
 /** The product with a sign at its first literal; null where it has none. */
 function placeSign(make: Maker, node: Node): Node | null {
   if (isLiteralChoice(node)) return negatedLiteral(make, node);
   if (!isProduct(node)) return null;
-  for (const [at, arg] of node.args.entries()) {
+  const factors = node.op === "rem" ? node.args.slice(0, 1) : node.args;
+  for (const [at, arg] of factors.entries()) {
     const minus = placeSign(make, arg);
     if (minus !== null) return make.builder.rebuild(node, node.args.with(at, minus));
   }

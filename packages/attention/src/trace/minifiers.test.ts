@@ -1,45 +1,13 @@
 /** A function traces to the same expression whatever a minifier has made of its text. */
-import swc from "@swc/core";
-import { transformSync as esbuild } from "esbuild";
-import { minifySync as oxc } from "oxc-minify";
-import { minify as terser } from "terser";
 import { expect, test } from "vitest";
 import { expressionHash } from "../ir/print.ts";
 import { gallery } from "../variants/gallery.ts";
 import { definitionKey, isMod } from "./definition.ts";
 import type { Captures, Definition, HelperFunction, Mod } from "./definition.ts";
 import { captures, maskText, masks, scores, scoreText } from "./testing-functions.ts";
+import { minified, minifiers } from "./testing-minifiers.ts";
+import type { Minify } from "./testing-minifiers.ts";
 import { traceDefinition, traceText } from "./trace-mod.ts";
-
-type Minify = (code: string) => Promise<string> | string;
-
-const es5 = {
-  isModule: false,
-  minify: true,
-  jsc: { target: "es5", minify: { compress: true, mangle: true } },
-} as const;
-
-const minifiers: Readonly<Record<string, Minify>> = {
-  esbuild: (code) => esbuild(code, { minify: true }).code,
-  "esbuild with names kept": (code) => esbuild(code, { minify: true, keepNames: true }).code,
-  "esbuild with names kept, not minified": (code) => esbuild(code, { keepNames: true }).code,
-  terser: async (code) => (await terser(code)).code ?? "",
-  "terser in three passes, unsafe": async (code) =>
-    (await terser(code, { toplevel: true, compress: { passes: 3, unsafe: true } })).code ?? "",
-  swc: (code) => swc.minifySync(code, { compress: true, mangle: true }).code,
-  "swc to ES5": (code) => swc.transformSync(code, es5).code,
-  "oxc-minify": (code) => oxc("function.js", code).code,
-};
-
-/** The function that a script hands to `keep`, after the minifier has been over it. */
-async function minified(minify: Minify, text: string): Promise<HelperFunction> {
-  const code = await minify(`keep(${text});`);
-  const kept: HelperFunction[] = [];
-  new Function("keep", code)((fn: HelperFunction) => kept.push(fn));
-  const [fn] = kept;
-  if (fn === undefined) throw new Error(`no function in ${code}`);
-  return fn;
-}
 
 const functions = [
   ...Object.entries(scores).map(([name, body]) => ["score", name, scoreText(body)] as const),

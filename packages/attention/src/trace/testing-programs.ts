@@ -96,7 +96,13 @@ const templates: { readonly [K in Type]: readonly Template[] } = {
       "Math.sqrt($f)",
     ],
     ...["Math.log(1 + Math.abs($f))", "Math.atan2($f, $f)", "$f % 3", "$f ** 2", "slopes[$i]"],
-    ...["bias[$i][$i]", "Math.sign($f)", "Math.hypot($f, $f)", "Math.cbrt($f)", "curve($f)"],
+    ...[
+      "bias[$i][$i]",
+      "Math.sign($f)",
+      "Math.hypot($f, $f)",
+      "Math.cbrt(Math.abs($f))",
+      "curve($f)",
+    ],
   ].map(template),
   bool: [
     ...[
