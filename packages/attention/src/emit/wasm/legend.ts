@@ -8,10 +8,10 @@ const forward = [
   "  start      Q^T into panels [D][8]; m = -inf, l = 0, O = 0",
   "  tiles      each run of keys, in tiles; each panel over each tile:",
   "  keep         partial runs: lane masks [key][8]; keys that nobody attends to drop out",
-  "  scoreTile    S^T[key][8] = K Q^T; 6, 5 or 1 keys by 8 queries at a time",
+  "  scoreTile    S^T[key][8] = K Q^T; a few keys by 8 queries at a time",
   "  adjust       s = score(scale s), -inf where masked; m' = max(m, s)",
   "  weigh        p = 2^(c (s - m')); alpha = 2^(c (m - m')); l = alpha l + sum of p",
-  "  valueTile    O^T[v][8] = alpha O^T + V^T P^T; 6 or 5 columns of V by 8 queries at a time",
+  "  valueTile    O^T[v][8] = alpha O^T + V^T P^T; a few columns of V by 8 queries at a time",
   "  end        out = O / l, lse = m + ln l",
 ];
 

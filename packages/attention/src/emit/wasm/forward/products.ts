@@ -160,50 +160,61 @@ function scaleRows({ f, acc, panel }: Step, out: I32, alpha: I32): void {
   });
 }
 
-/** Rows of each kernel of scores: any number of keys is a sum of these, 20 and more without ones. */
-const scoreRows = [6, 5, 1] as const;
+/**
+ * Rows of the largest kernel. One row less is the next; any number from rows * (rows - 1) on is a sum of the two. Without fused
+ * multiply-adds, a product needs a register of its own.
+ */
+const mostRows = ({ target }: KernelContext): number => (target.relaxed ? 6 : 5);
 
 /** `scoreTile(key, panel, tile, count)`: the scores of `count` keys from address `key`. */
 export function scoreTileFunction(context: KernelContext): FunctionBuilder {
   const { module, spec } = context;
-  const kernels = scoreRows.map((rows) => ({ rows, kernel: scoresFunction(context, rows) }));
+  const most = mostRows(context);
+  const kernels = [most, most - 1, 1].map((rows) => ({
+    rows,
+    kernel: scoresFunction(context, rows),
+  }));
   const params = { key: "i32", panel: "i32", tile: "i32", count: "i32" } as const;
   return module.function("scoreTile", params, (f, { key, panel, tile, count }) => {
     f.note(
-      "count = 6 a + 5 b: as many fives as sixes leave over; where there are too few keys for that, ones",
+      `count = ${most} a + ${most - 1} b, b as small as can be; where there are too few keys for that, ones`,
     );
-    const fives = f.let(
-      "fives",
-      op("i32.rem_u", op("i32.sub", i32(6), op("i32.rem_u", count, i32(6))), i32(6)),
-    );
-    f.set(fives, select(op("i32.gt_u", times(fives, 5), count), i32(0), fives));
-    const rest = f.let("rest", op("i32.sub", count, times(fives, 5)));
-    const sixes = f.let("sixes", op("i32.div_u", rest, i32(6)));
-    const ones = f.let("ones", op("i32.sub", rest, times(sixes, 6)));
-    const groups = { 6: sixes, 5: fives, 1: ones };
-    for (const { rows, kernel } of kernels) {
-      f.if(groups[rows], () => {
-        f.do(perform(kernel, key, panel, tile, groups[rows]));
-        f.set(key, plus(key, times(groups[rows], rows * spec.D * 4)));
-        f.set(tile, plus(tile, times(groups[rows], rows * PANEL_ROW)));
+    const small = f.let("small", op("i32.sub", i32(most), op("i32.rem_u", count, i32(most))));
+    f.set(small, op("i32.rem_u", small, i32(most)));
+    f.set(small, select(op("i32.gt_u", times(small, most - 1), count), i32(0), small));
+    const rest = f.let("rest", op("i32.sub", count, times(small, most - 1)));
+    const large = f.let("large", op("i32.div_u", rest, i32(most)));
+    const ones = f.let("ones", op("i32.sub", rest, times(large, most)));
+    const groups = [large, small, ones];
+    kernels.forEach(({ rows, kernel }, n) => {
+      const some = groups[n] ?? ones;
+      f.if(some, () => {
+        f.do(perform(kernel, key, panel, tile, some));
+        f.set(key, plus(key, times(some, rows * spec.D * 4)));
+        f.set(tile, plus(tile, times(some, rows * PANEL_ROW)));
       });
-    }
+    });
     return undefined;
   });
 }
 
-/** Rows of kernels and how many of each make up n: as above, with one kernel of fewer than 6 rows for what is left. */
-function splitRows(n: number): readonly { readonly rows: number; readonly groups: number }[] {
-  const fives = (6 - (n % 6)) % 6;
-  const exact = fives * 5 <= n;
-  const parts = exact
+interface Rows {
+  readonly rows: number;
+  readonly groups: number;
+}
+
+/** Rows of kernels and how many of each make up n: as above, with one kernel of fewer rows for what is left. */
+function splitRows(n: number, most: number): readonly Rows[] {
+  const small = (most - (n % most)) % most;
+  const isExact = small * (most - 1) <= n;
+  const parts = isExact
     ? [
-        { rows: 6, groups: (n - fives * 5) / 6 },
-        { rows: 5, groups: fives },
+        { rows: most, groups: (n - small * (most - 1)) / most },
+        { rows: most - 1, groups: small },
       ]
     : [
-        { rows: 6, groups: Math.floor(n / 6) },
-        { rows: n % 6, groups: 1 },
+        { rows: most, groups: Math.floor(n / most) },
+        { rows: n % most, groups: 1 },
       ];
   return parts.filter(({ groups }) => groups > 0);
 }
@@ -211,7 +222,7 @@ function splitRows(n: number): readonly { readonly rows: number; readonly groups
 /** `valueTile(value, weights, out, alpha, count)`: all Dv columns. */
 export function valueTileFunction(context: KernelContext): FunctionBuilder {
   const { module, spec } = context;
-  const parts = splitRows(spec.Dv).map((part) => ({
+  const parts = splitRows(spec.Dv, mostRows(context)).map((part) => ({
     ...part,
     kernel: valuesFunction(context, part.rows, part.groups),
   }));
