@@ -1,6 +1,5 @@
 /** One variant of the demo: compiled, checked, timed beside the unfused computation, drawn. */
-import { blockMask, compile } from "@vigil/attention";
-import type { Device } from "@vigil/attention";
+import { blockMask, compile, openDevice } from "@vigil/attention";
 import { elementsOf, plainMask, plainScore, roundedMods, Unfused } from "@vigil/attention/testing";
 import type { GalleryEntry, Inputs, Mods, Shape, UnfusedProblem } from "@vigil/attention/testing";
 import { variantText } from "../input/variant.ts";
@@ -23,7 +22,6 @@ const ROUNDS = { most: 5, least: 1, budgetMs: 600 } as const;
 const UNFUSED_TOLERANCE = 1e-3;
 
 export interface DemoContext {
-  readonly device: Device;
   readonly inputs: Inputs;
   readonly shape: Shape;
   readonly signal: AbortSignal;
@@ -83,7 +81,9 @@ export async function measureVariant(
   { name, title, source, make }: GalleryEntry,
   context: DemoContext,
 ): Promise<VariantResult> {
-  const { device, inputs, shape, signal } = context;
+  const { inputs, shape, signal } = context;
+  // A device of its own, so that no kernel is there already.
+  await using device = await openDevice("wasm", { threads: 1 });
   const { query, key, value } = inputs;
   const mods = make(shape, 1);
   const { sinks, ...functions } = mods;
@@ -121,6 +121,7 @@ export async function measureVariant(
     name,
     title,
     source,
+    device: device.name,
     scored: mods.score !== undefined,
     text: variantText(mods),
     compileMs,

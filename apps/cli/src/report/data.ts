@@ -6,6 +6,8 @@ export interface VariantResult {
   readonly name: string;
   readonly title: string;
   readonly source: string;
+  /** What it ran on. */
+  readonly device: string;
   /** Whether it has a score function, which costs time on every score. */
   readonly scored: boolean;
   /** The functions as their author wrote them. */

@@ -8,6 +8,7 @@ const variant = (name: string, more: Partial<VariantResult> = {}): VariantResult
   name,
   title: `The ${name} variant`,
   source: "somebody (2024)",
+  device: "wasm",
   scored: false,
   text: "maskMod(({ q, kv }) => q >= kv && q < 9)",
   compileMs: 4,
