@@ -1,8 +1,6 @@
 /** Short names for the instructions that the templates are made of. */
-import type { ScalarType } from "../../ir/types.ts";
 import { i32, load, op } from "./asm/expression.ts";
 import type { F32, I32, V128 } from "./asm/expression.ts";
-import type { ValueType } from "./asm/instructions.ts";
 
 export const add = (a: V128, b: V128): V128 => op("f32x4.add", a, b);
 export const sub = (a: V128, b: V128): V128 => op("f32x4.sub", a, b);
@@ -30,10 +28,6 @@ export function times(a: I32, b: I32 | number): I32 {
   if (b === 1) return a;
   return Number.isInteger(shift) ? op("i32.shl", a, i32(shift)) : op("i32.mul", a, i32(b));
 }
-
-/** The type of a scalar in a local: bool is 0 or 1. */
-export const valueType = (type: ScalarType): ValueType & ("i32" | "f32") =>
-  type === "f32" ? "f32" : "i32";
 
 /** Word `word` of the block at `base`. */
 export const wordAt = (base: I32, word: number): I32 => load("i32.load", base, word * 4);

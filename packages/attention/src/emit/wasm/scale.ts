@@ -16,7 +16,7 @@ import { natural } from "./math/exp.ts";
 import type { Exponential } from "./math/exp.ts";
 
 /** Whether tiles hold natural logits. */
-export const isNatural = ({ spec }: KernelContext): boolean => spec.score !== null;
+const isNatural = ({ spec }: KernelContext): boolean => spec.score !== null;
 
 const scaleOf = ({ registers }: KernelContext): F32 => floatAt(registers.params, PARAM.scale);
 

@@ -18,8 +18,6 @@ export interface Signatures {
   "f64 f64 -> i32": [["f64", "f64"], "i32"];
   "i32 -> f32": [["i32"], "f32"];
   "f32 -> i32": [["f32"], "i32"];
-  "i32 -> f64": [["i32"], "f64"];
-  "f64 -> i32": [["f64"], "i32"];
   "f32 -> f64": [["f32"], "f64"];
   "f64 -> f32": [["f64"], "f32"];
   "i32 -> v128": [["i32"], "v128"];
@@ -33,7 +31,7 @@ export interface Signatures {
 }
 
 export const opcodes = {
-  "i32 -> i32": { "i32.eqz": 0x45, "i32.clz": 0x67, "i32.ctz": 0x68 },
+  "i32 -> i32": { "i32.eqz": 0x45 },
   "i32 i32 -> i32": {
     "i32.eq": 0x46,
     "i32.ne": 0x47,
@@ -48,7 +46,6 @@ export const opcodes = {
     "i32.add": 0x6a,
     "i32.sub": 0x6b,
     "i32.mul": 0x6c,
-    "i32.div_s": 0x6d,
     "i32.div_u": 0x6e,
     "i32.rem_u": 0x70,
     "i32.and": 0x71,
@@ -81,24 +78,19 @@ export const opcodes = {
     "f32.lt": 0x5d,
     "f32.gt": 0x5e,
     "f32.le": 0x5f,
-    "f32.ge": 0x60,
   },
-  "f64 -> f64": { "f64.abs": 0x99, "f64.floor": 0x9c, "f64.trunc": 0x9d },
+  "f64 -> f64": { "f64.abs": 0x99, "f64.trunc": 0x9d },
   "f64 f64 -> f64": { "f64.add": 0xa0, "f64.sub": 0xa1, "f64.mul": 0xa2, "f64.div": 0xa3 },
-  "f64 f64 -> i32": { "f64.lt": 0x63, "f64.ge": 0x66 },
-  "i32 -> f32": { "f32.convert_i32_s": 0xb2, "f32.reinterpret_i32": 0xbe },
-  "f32 -> i32": { "i32.trunc_sat_f32_s": 0xfc_000, "i32.reinterpret_f32": 0xbc },
-  "i32 -> f64": { "f64.convert_i32_s": 0xb7 },
-  "f64 -> i32": { "i32.trunc_sat_f64_s": 0xfc_002 },
+  "f64 f64 -> i32": { "f64.lt": 0x63 },
+  "i32 -> f32": { "f32.convert_i32_s": 0xb2 },
+  "f32 -> i32": { "i32.trunc_sat_f32_s": 0xfc_000 },
   "f32 -> f64": { "f64.promote_f32": 0xbb },
   "f64 -> f32": { "f32.demote_f64": 0xb6 },
-  "i32 -> v128": { "i16x8.splat": 0xfd_010, "i32x4.splat": 0xfd_011 },
+  "i32 -> v128": { "i32x4.splat": 0xfd_011 },
   "f32 -> v128": { "f32x4.splat": 0xfd_013 },
   "f64 -> v128": { "f64x2.splat": 0xfd_014 },
   "v128 -> i32": {
     "v128.any_true": 0xfd_053,
-    "i32x4.all_true": 0xfd_0a3,
-    "i32x4.bitmask": 0xfd_0a4,
   },
   "v128 -> v128": {
     "v128.not": 0xfd_04d,
@@ -107,14 +99,11 @@ export const opcodes = {
     "f32x4.ceil": 0xfd_067,
     "f32x4.floor": 0xfd_068,
     "f32x4.trunc": 0xfd_069,
-    "f32x4.nearest": 0xfd_06a,
     "f64x2.floor": 0xfd_075,
     "f64x2.trunc": 0xfd_07a,
     "f64x2.nearest": 0xfd_094,
     "i32x4.abs": 0xfd_0a0,
     "i32x4.neg": 0xfd_0a1,
-    "i32x4.extend_low_i16x8_u": 0xfd_0a9,
-    "i32x4.extend_high_i16x8_u": 0xfd_0aa,
     "f32x4.abs": 0xfd_0e0,
     "f32x4.neg": 0xfd_0e1,
     "f32x4.sqrt": 0xfd_0e3,
@@ -127,26 +116,19 @@ export const opcodes = {
     "i32x4.shl": 0xfd_0ab,
     "i32x4.shr_s": 0xfd_0ac,
     "i32x4.shr_u": 0xfd_0ad,
-    "i64x2.shl": 0xfd_0cb,
   },
   "v128 v128 -> v128": {
-    "i8x16.swizzle": 0xfd_00e,
     "i32x4.eq": 0xfd_037,
     "i32x4.ne": 0xfd_038,
     "i32x4.lt_s": 0xfd_039,
     "i32x4.gt_s": 0xfd_03b,
-    "i32x4.gt_u": 0xfd_03c,
     "i32x4.le_s": 0xfd_03d,
-    "i32x4.ge_s": 0xfd_03f,
     "f32x4.eq": 0xfd_041,
     "f32x4.ne": 0xfd_042,
     "f32x4.lt": 0xfd_043,
     "f32x4.gt": 0xfd_044,
     "f32x4.le": 0xfd_045,
     "f32x4.ge": 0xfd_046,
-    "f64x2.eq": 0xfd_047,
-    "f64x2.lt": 0xfd_049,
-    "f64x2.gt": 0xfd_04a,
     "v128.and": 0xfd_04e,
     "v128.andnot": 0xfd_04f,
     "v128.or": 0xfd_050,
@@ -157,9 +139,6 @@ export const opcodes = {
     "i32x4.mul": 0xfd_0b5,
     "i32x4.min_s": 0xfd_0b6,
     "i32x4.max_s": 0xfd_0b8,
-    "i32x4.min_u": 0xfd_0b7,
-    "i64x2.add": 0xfd_0ce,
-    "i64x2.sub": 0xfd_0d1,
     "f32x4.add": 0xfd_0e4,
     "f32x4.sub": 0xfd_0e5,
     "f32x4.mul": 0xfd_0e6,
@@ -178,7 +157,6 @@ export const opcodes = {
   "v128 v128 v128 -> v128": {
     "v128.bitselect": 0xfd_052,
     "f32x4.relaxed_madd": 0xfd_105,
-    "f64x2.relaxed_madd": 0xfd_107,
   },
 } as const;
 

@@ -71,10 +71,7 @@ function storeRows(step: Step, at: I32): void {
 const unroll = { scores: 4, values: 2 };
 
 /** `scores<rows>(key, panel, tile, groups)`: `groups` times `rows` keys from address `key`, into the score tile. */
-export function scoresFunction(
-  { module, spec, fma }: KernelContext,
-  rows: number,
-): FunctionBuilder {
+function scoresFunction({ module, spec, fma }: KernelContext, rows: number): FunctionBuilder {
   const { D } = spec;
   const params = { key: "i32", panel: "i32", tile: "i32", groups: "i32" } as const;
   return module.function(`scores${rows}`, params, (f, { key, panel, tile, groups }) => {
@@ -112,7 +109,7 @@ export function scoresFunction(
  * `values<rows>(value, weights, out, alpha, count)`: `groups` times `rows` rows of O^T from address `out`; V from address
  * `value`, P^T from `weights`, `count` keys, at least 1.
  */
-export function valuesFunction(
+function valuesFunction(
   { module, spec, fma }: KernelContext,
   rows: number,
   groups: number,
