@@ -69,15 +69,20 @@ const SMALL = 0.25;
 const fillers: { readonly [K in Numbers]: Filler } = {
   normal: (rng) => ({ query: rng.normal, key: rng.normal }),
 
-  // Query rows of +1 or -1 throughout, and keys that add up to the logit: scale * sum_d(q k). No key does at a scale of 0.
+  // Query rows of +1 or -1 throughout, and keys of unequal parts that add up to the logit: scale * sum_d(q k).
   extreme: (rng, { D, scale }) => {
-    let logit = 0;
-    const factor = scale === 0 ? 1 : scale * D;
+    const parts = new Float64Array(D);
+    let factor = 0;
+    const draw = (row: number): void => {
+      const logit = [EXTREME, -EXTREME, EXTREME * (2 * rng.uniform() - 1)][row % 3] ?? 0;
+      for (let d = 0; d < D; d++) parts[d] = 0.5 + rng.uniform();
+      factor = logit / (parts.reduce((a, b) => a + b) * (scale === 0 ? 1 : scale));
+    };
     return {
       query: (row) => (row % 2 === 0 ? 1 : -1),
       key: (row, d) => {
-        if (d === 0) logit = [EXTREME, -EXTREME, EXTREME * (2 * rng.uniform() - 1)][row % 3] ?? 0;
-        return logit / factor;
+        if (d === 0) draw(row);
+        return factor * (parts[d] ?? 0);
       },
     };
   },

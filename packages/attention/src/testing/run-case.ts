@@ -11,7 +11,7 @@ import { traceMod } from "../trace/trace-mod.ts";
 import type { Mods } from "../variants/gallery-entry.ts";
 import { random } from "../variants/random.ts";
 import { judge } from "./budget.ts";
-import { type Case, shapeOf, testVariants } from "./cases.ts";
+import { type Case, scaleOf, shapeOf, testVariants } from "./cases.ts";
 import { cut, emptyLike, type Inputs, makeInputs, poisonFrom } from "./inputs.ts";
 
 /** What a case calls `attention` with. */
@@ -69,7 +69,8 @@ export function setUpCase(one: Case): CaseSetup {
   const made = entry.make({ ...shape, M }, one.seed);
   const sinks = made.sinks ?? (one.sinks ? sinksFor(shape.Hq, one.seed) : undefined);
   const mods = sinks === undefined ? made : { ...made, sinks };
-  return { inputs: makeInputs(shape, one), mods, queryOffset, kvLength };
+  const inputs = makeInputs(shape, { ...one, scale: scaleOf(one) ?? null });
+  return { inputs, mods, queryOffset, kvLength };
 }
 
 /** Makes the inputs of a case, and computes what is right. */
@@ -78,7 +79,7 @@ export function prepareCase(one: Case): PreparedCase {
   const { inputs, mods, queryOffset, kvLength } = setup;
   const problem: Problem = {
     ...inputs,
-    ...(one.scale === null ? {} : { scale: one.scale }),
+    ...scaleOption(one),
     queryOffset,
     kvLength,
     sinks: mods.sinks ?? null,
@@ -88,6 +89,11 @@ export function prepareCase(one: Case): PreparedCase {
     exact: referenceAttention({ ...problem, score: mods.score ?? null, mask: mods.mask ?? null }),
     sameDtype: sameDtypeAttention({ ...problem, ...roundedMods(mods) }),
   };
+}
+
+function scaleOption(one: Case): { scale?: number } {
+  const scale = scaleOf(one);
+  return scale === undefined ? {} : { scale };
 }
 
 const sinksFor = (heads: number, seed: number): Float32Array =>
@@ -110,15 +116,11 @@ export async function computeCase(
 const optionsOf = (device: Device, one: Case, { mods }: CaseSetup) =>
   ({
     ...{ device, ...mods, blockSize: one.blockSize },
-    ...(one.scale === null ? {} : { scale: one.scale }),
+    ...scaleOption(one),
     ...{ returnLse: true, returnMax: true },
   }) as const satisfies AttentionOptions;
 
-async function computeWhole(
-  device: Device,
-  one: Case,
-  setup: CaseSetup,
-): Promise<CaseResult> {
+async function computeWhole(device: Device, one: Case, setup: CaseSetup): Promise<CaseResult> {
   const { inputs, queryOffset, kvLength } = setup;
   const { B, Hq, M, Dv } = shapeOf(one);
   const given = one.into === "given" ? { out: emptyLike([B, Hq, M, Dv], one.dtype) } : {};
@@ -141,11 +143,7 @@ const chunkEnds = (length: number): number[] =>
     .filter((end, at, ends) => end !== ends[at - 1]);
 
 /** The rows in several calls; keys and values that do not exist yet are NaN. */
-async function computeChunks(
-  device: Device,
-  one: Case,
-  setup: CaseSetup,
-): Promise<CaseResult> {
+async function computeChunks(device: Device, one: Case, setup: CaseSetup): Promise<CaseResult> {
   const { query, key, value } = setup.inputs;
   const { B, Hq, M, Dv } = shapeOf(one);
   const whole: CaseResult = {
