@@ -32,6 +32,13 @@ export function digestOf(text: string): string {
 const attrText = (attr: Node["attr"]): string =>
   Object.is(attr, -0) ? "-0" : attr === null ? "" : String(attr);
 
+const headOf = (op: Op, type: ScalarType, attr: Node["attr"]): string =>
+  `${op}:${type}:${attrText(attr)}`;
+
+/** The digest that belongs to a node, from its own parts and its operands' digests. */
+export const structureDigest = ({ op, type, attr, args }: Omit<Node, "digest">): string =>
+  digestOf(`${headOf(op, type, attr)}(${args.map((arg) => arg.digest).join(",")})`);
+
 export class Builder {
   /** By structure, with operands named by their number: two digests that collide never merge nodes. */
   readonly #nodes = new Map<string, Node>();
@@ -94,11 +101,10 @@ export class Builder {
   }
 
   #intern(op: Op, type: ScalarType, args: readonly Node[], attr: Node["attr"]): Node {
-    const head = `${op}:${type}:${attrText(attr)}`;
-    const structure = `${head}(${args.map((arg) => this.#numberOf(arg)).join(",")})`;
+    const structure = `${headOf(op, type, attr)}(${args.map((arg) => this.#numberOf(arg)).join(",")})`;
     const known = this.#nodes.get(structure);
     if (known !== undefined) return known;
-    const digest = digestOf(`${head}(${args.map((arg) => arg.digest).join(",")})`);
+    const digest = structureDigest({ op, type, args, attr });
     const node: Node = Object.freeze({ op, type, args, attr, digest });
     this.#nodes.set(structure, node);
     this.#numbers.set(node, this.#numbers.size);

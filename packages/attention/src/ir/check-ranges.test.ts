@@ -177,6 +177,25 @@ describe("what a condition guards", () => {
   });
 });
 
+test("a fault behind many shared choices is found in time, guarded or not", () => {
+  const squared = make.make("mul", q, q);
+  const guard = make.make("le", q, int(46_340));
+  const chain = (start: Node): Node => {
+    let value = start;
+    for (let step = 2; step < 40; step++) {
+      const cond = make.make("eq", make.make("rem", kv, int(step)), zero);
+      value = make.make("select", cond, make.make("bitXor", value, int(step)), value);
+    }
+    return isOne(value);
+  };
+  expect(refusal(chain(squared), upTo(10 ** 5, 9))).toContain("q * q: expected");
+  expect(refusal(chain(q), upTo(10 ** 5, 9))).toBeNull();
+  // Legal, but guarded on 2^38 paths: refused, and soon.
+  const guarded = chain(make.make("select", guard, squared, zero));
+  expect(refusal(guarded, upTo(10 ** 5, 9))).toContain("q * q: expected");
+  expect(refusal(guarded, upTo(46_340, 9))).toBeNull();
+});
+
 test("an integer mask that passes means what JavaScript says, beyond 2^24 too", () => {
   const range = fc
     .tuple(fc.oneof(fc.nat(50), fc.nat(2 ** 26)), fc.nat(60))

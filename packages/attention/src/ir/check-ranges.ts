@@ -26,17 +26,22 @@ type Assumptions = ReadonlyMap<Node, Range> | null;
 
 const nothing: Assumptions = new Map();
 
-const divides = (node: Node): boolean =>
-  node.type === "i32" && ["rem", "floorDiv", "truncDiv"].includes(node.op);
+const holdsZero = ({ lo, hi }: Cell): boolean => lo <= 0 && hi >= 0;
 
 function flatten(node: Node, op: "and" | "or"): readonly Node[] {
   return node.op === op ? node.args.flatMap((arg) => flatten(arg, op)) : [node];
 }
 
+/** A node, and what is known where its value counts. */
+type Guarded = readonly [Node, Assumptions];
+
+const MAX_BRANCHES = 1_000;
+
 class RangeCheck {
   readonly #nodes: readonly Node[];
   readonly #program: IntervalProgram;
   readonly #ranges: AxisRanges;
+  #branches = 0;
 
   constructor(root: Node, captures: CaptureValues, ranges: AxisRanges) {
     this.#nodes = topological([root]);
@@ -58,9 +63,12 @@ class RangeCheck {
       const range = assumed.get(node);
       if (range === undefined) continue;
       const cell = this.cell(node);
-      cell.lo = Math.max(cell.lo, range.lo);
-      cell.hi = Math.min(cell.hi, range.hi);
-      if (cell.lo > cell.hi) return false;
+      const lo = Math.max(cell.lo, range.lo);
+      const hi = Math.min(cell.hi, range.hi);
+      // Before anything is written: the cell of a captured number is never set again.
+      if (lo > hi) return false;
+      cell.lo = lo;
+      cell.hi = hi;
     }
     return true;
   }
@@ -68,47 +76,59 @@ class RangeCheck {
   /** Throws if `root` can go wrong where the assumptions hold. */
   check(root: Node, assumed: Assumptions): void {
     if (assumed === null || !this.evaluate(assumed)) return;
+    const suspects = this.#suspects();
+    const later: Guarded[] = [];
     const seen = new Set<Node>();
-    const later: (readonly [Node, Assumptions])[] = [];
     const visit = (node: Node): void => {
-      if (seen.has(node)) return;
+      if (seen.has(node) || !suspects.has(node)) return;
       seen.add(node);
-      const fault = this.#faultOf(node);
-      if (fault !== null) throw new RangeError(fault);
-      const guards = this.#guardsOf(node, assumed);
-      later.push(...guards.later);
-      guards.now.forEach(visit);
+      if (this.#isFaulty(node)) throw new RangeError(this.#faultOf(node));
+      const guarded = this.#guarded(node, assumed, suspects);
+      later.push(...guarded);
+      const behind = new Set(guarded.map(([branch]) => branch));
+      node.args.filter((arg) => !behind.has(arg)).forEach(visit);
     };
     visit(root);
-    for (const [node, under] of later) this.check(node, under);
+    for (const [node, under] of later) this.#checkBranch(node, under);
   }
 
-  /** Which operands count here, and which only where a condition holds. */
-  #guardsOf(
+  #checkBranch(node: Node, under: Assumptions): void {
+    this.#branches++;
+    // Paths double with every choice that is shared; past any sensible number, guards are not looked at.
+    this.check(node, this.#branches > MAX_BRANCHES ? nothing : under);
+  }
+
+  /** The nodes that are faulty, or have a faulty node below them. */
+  #suspects(): ReadonlySet<Node> {
+    const suspects = new Set<Node>();
+    for (const node of this.#nodes) {
+      if (this.#isFaulty(node) || node.args.some((arg) => suspects.has(arg))) suspects.add(node);
+    }
+    return suspects;
+  }
+
+  /** Operands that only count where a condition holds, with what is then known. */
+  #guarded(
     node: Node,
     assumed: ReadonlyMap<Node, Range>,
-  ): { now: readonly Node[]; later: readonly (readonly [Node, Assumptions])[] } {
+    suspects: ReadonlySet<Node>,
+  ): readonly Guarded[] {
     const [cond, a, b] = node.args;
     if (node.op === "select" && cond !== undefined && a !== undefined && b !== undefined) {
-      const later = [
+      return [
         [a, this.#assume(assumed, cond, true)],
         [b, this.#assume(assumed, cond, false)],
-      ] as const;
-      return { now: [cond], later };
+      ];
     }
-    if (node.op !== "and" && node.op !== "or") return { now: node.args, later: [] };
+    if (node.op !== "and" && node.op !== "or") return [];
+    // Terms are in no order, so the sound ones guard the others.
     const terms = flatten(node, node.op);
-    const sound = terms.filter((term) =>
-      topological([term]).every((it) => this.#faultOf(it) === null),
-    );
+    const sound = terms.filter((term) => !suspects.has(term));
     const under = sound.reduce<Assumptions>(
       (known, term) => this.#assume(known, term, node.op === "and"),
       assumed,
     );
-    const guarded = terms.filter((term) => !sound.includes(term));
-    return sound.length === 0
-      ? { now: terms, later: [] }
-      : { now: [], later: guarded.map((term) => [term, under]) };
+    return sound.length === 0 ? [] : node.args.map((arg) => [arg, under]);
   }
 
   /** The assumptions, and that `cond` is `truth`. Reads the intervals of the last evaluation. */
@@ -150,20 +170,26 @@ class RangeCheck {
     return narrow(narrow(assumed, a, { lo: other.lo, hi: other.hi }), b, { lo, hi });
   }
 
-  #faultOf(node: Node): string | null {
+  #isFaulty(node: Node): boolean {
+    if (node.type !== "i32") return false;
+    const divisor = node.args[1];
+    const divides = ["rem", "floorDiv", "truncDiv"].includes(node.op) && divisor !== undefined;
+    return this.cell(node).wraps || (divides && holdsZero(this.cell(divisor)));
+  }
+
+  #faultOf(node: Node): string {
+    const text = `${showNode(node)}: expected`;
     const cell = this.cell(node);
-    if (node.type === "i32" && cell.wraps) {
+    if (cell.wraps) {
       return (
-        `${showNode(node)}: expected integers of 32 bits, got up to ${cell.reach} ${this.#where(node)}; ` +
+        `${text} integers of 32 bits, got up to ${cell.reach} ${this.#where(node)}; ` +
         "shorten the lengths, or compute in floating point: x / 1 in place of an integer x"
       );
     }
-    const divisor = node.args[1];
-    if (!divides(node) || divisor === undefined) return null;
+    const divisor = node.args[1] ?? node;
     const { lo, hi } = this.cell(divisor);
-    if (lo > 0 || hi < 0) return null;
     return (
-      `${showNode(node)}: expected a divisor other than 0, got ${lo === hi ? "0" : `${lo} to ${hi}`} ` +
+      `${text} a divisor other than 0, got ${lo === hi ? "0" : `${lo} to ${hi}`} ` +
       `${this.#where(node)}; for example, divide by Math.max(1, ${showNode(divisor)})`
     );
   }

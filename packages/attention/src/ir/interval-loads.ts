@@ -4,12 +4,18 @@
  * The innermost index is a range of neighbours, which a pyramid answers; outer indices are walked one by one
  * while they are few, else the range of everything between the first and the last element is taken.
  */
-import type { Pyramid } from "./pyramid.ts";
+import type { Extent, Pyramid } from "./pyramid.ts";
 import type { Cell } from "./interval-rules.ts";
 import type { TensorValue } from "./types.ts";
 
 /** Rows that are looked up one by one; a block of queries has about as many. */
 const MAX_ROWS = 512;
+
+function setEmpty(extent: Extent): void {
+  extent.lo = Infinity;
+  extent.hi = -Infinity;
+  extent.nan = false;
+}
 
 const clampTo = (length: number, index: number): number =>
   index < 0 ? 0 : index >= length ? length - 1 : index;
@@ -61,24 +67,35 @@ export function loadRule(
       for (let at = from; at <= to; at++) walk(axis + 1, first + at * stride, last + at * stride);
   };
 
-  const widenBetweenCorners = (): void => {
+  /** Of everything between the first and the last element: what was asked before is often asked again. */
+  const between: Extent = { lo: 0, hi: 0, nan: false };
+  let [knownFirst, knownLast] = [-1, -1];
+  const lookBetweenCorners = (): void => {
     let first = 0;
     let last = 0;
     for (const dimension of dimensions) {
       first += firstOf(dimension) * dimension.stride;
       last += lastOf(dimension) * dimension.stride;
     }
-    pyramid.widen(out, first, last);
+    if (first !== knownFirst || last !== knownLast) {
+      setEmpty(between);
+      pyramid.widen(between, first, last);
+      knownFirst = first;
+      knownLast = last;
+    }
+    out.lo = between.lo;
+    out.hi = between.hi;
+    out.nan = between.nan;
   };
 
   return () => {
-    out.lo = Infinity;
-    out.hi = -Infinity;
-    out.nan = false;
     let rows = 1;
     for (const dimension of outer) rows *= lastOf(dimension) - firstOf(dimension) + 1;
-    if (rows <= MAX_ROWS) walk(0, 0, 0);
-    else widenBetweenCorners();
+    if (rows === 1 || rows > MAX_ROWS) lookBetweenCorners();
+    else {
+      setEmpty(out);
+      walk(0, 0, 0);
+    }
     if (isBool) {
       // Anything but 0 is true.
       out.lo = Math.min(out.lo, 1);

@@ -42,7 +42,8 @@ export class Pyramid {
   widen(out: Extent, first: number, last: number): void {
     if (this.#hasNaN) out.nan = true;
     const firstChunk = Math.ceil(first / CHUNK);
-    const endChunk = last + 1 === this.#data.length ? this.#leaves : Math.floor((last + 1) / CHUNK);
+    const isToTheEnd = last + 1 === this.#data.length;
+    const endChunk = isToTheEnd ? this.#leaves : Math.floor((last + 1) / CHUNK);
     if (firstChunk >= endChunk) {
       this.#scan(out, first, last + 1);
       return;

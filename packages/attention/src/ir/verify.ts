@@ -3,14 +3,17 @@
  *
  * Passes are tested with it before and after. A graph that breaks a rule is our mistake, never the user's.
  */
-import { Builder, mapGraph, topological } from "./builder.ts";
+import { structureDigest, topological } from "./builder.ts";
 import { ops } from "./ops.ts";
 import { axes } from "./types.ts";
 import type { Expression, LeafOp, Node, ScalarType } from "./types.ts";
 
 interface Graph {
-  readonly nodes: readonly Node[];
   readonly kind: Expression["kind"];
+  /** The first node of each digest: nodes of equal structure share one. */
+  readonly firstOf: ReadonlyMap<string, Node>;
+  /** What the first node that names a capture says it is. */
+  readonly captures: ReadonlyMap<string, string>;
 }
 
 interface NodeRule {
@@ -41,12 +44,14 @@ const hasOwnRule = (op: Node["op"]): op is OwnOp => op in own;
 const signature = ({ op, type, args }: Node): string => `${op} ${type} ${args.length}`;
 const namesCapture = ({ op }: Node): boolean => op === "uniform" || op === "load";
 
-const structureOf = (node: Node): string =>
-  `${node.op} ${node.type} ${Object.is(node.attr, -0) ? "-0" : String(node.attr)} ${node.args.map(({ digest }) => digest).join(" ")}`;
-
-function copyOf(root: Node): Node {
-  const builder = new Builder();
-  return mapGraph(root, (node, args) => builder.rebuild(node, args));
+function describeGraph(nodes: readonly Node[], kind: Expression["kind"]): Graph {
+  const firstOf = new Map<string, Node>();
+  const captures = new Map<string, string>();
+  for (const node of nodes.toReversed()) {
+    firstOf.set(node.digest, node);
+    if (namesCapture(node)) captures.set(String(node.attr), signature(node));
+  }
+  return { kind, firstOf, captures };
 }
 
 const specification: readonly NodeRule[] = [
@@ -70,21 +75,16 @@ const specification: readonly NodeRule[] = [
   },
   {
     says: "the digest is that of the structure",
-    holds: (node) => copyOf(node).digest === node.digest,
+    holds: (node) => structureDigest(node) === node.digest,
   },
   {
     says: "equal structure is one object",
-    holds: (node, { nodes }) =>
-      nodes.every((other) => other === node || structureOf(other) !== structureOf(node)),
+    holds: (node, { firstOf }) => firstOf.get(node.digest) === node,
   },
   {
     says: "a capture has one type and one rank",
-    holds: (node, { nodes }) =>
-      !namesCapture(node) ||
-      nodes.every(
-        (other) =>
-          !namesCapture(other) || other.attr !== node.attr || signature(other) === signature(node),
-      ),
+    holds: (node, { captures }) =>
+      !namesCapture(node) || captures.get(String(node.attr)) === signature(node),
   },
   {
     says: "a mask never reads the score",
@@ -103,9 +103,10 @@ const rootType: { readonly [K in Expression["kind"]]: ScalarType } = { score: "f
 
 /** @throws Error  a rule of the specification is broken; says which, and at which op */
 export function verifyGraph(root: Node, kind: Expression["kind"]): void {
-  const graph = { nodes: topological([root]), kind };
+  const nodes = topological([root]);
+  const graph = describeGraph(nodes, kind);
   if (root.type !== rootType[kind]) throw broken(`a ${kind} is ${rootType[kind]}`, root.type);
-  for (const node of graph.nodes) {
+  for (const node of nodes) {
     for (const { says, holds } of specification) {
       if (!holds(node, graph)) throw broken(says, `${node.op} ${String(node.attr)}`);
     }
