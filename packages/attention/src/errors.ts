@@ -44,11 +44,10 @@ export class UnsupportedError extends Error {
 
 /** A value in an error message: short, typed, and never the contents of a tensor. */
 export function describe(value: unknown): string {
-  if (value === null) return "null";
+  if (value === null || value === undefined || typeof value === "number") return String(value);
   if (typeof value === "string") return JSON.stringify(value.slice(0, 80));
   if (typeof value === "function") return "a function";
-  if (typeof value !== "object")
-    return `${typeof value === "number" ? "" : `${typeof value} `}${String(value)}`;
+  if (typeof value !== "object") return `${typeof value} ${String(value)}`;
   if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`;
   if (Array.isArray(value)) return `[${value.slice(0, 8).map(describe).join(", ")}]`;
   return `a ${value.constructor?.name ?? "object"}`;

@@ -15,6 +15,7 @@ export {
   type ScoreMod,
 } from "./api/mods.ts";
 export { blockMask, type BlockMaskOptions, type PreparedMask } from "./api/block-mask.ts";
+export type { CropOptions } from "./mask/crop-options.ts";
 export { chooseDevice, openDevice, type DeviceOptions, type Opened } from "./api/open-device.ts";
 export type {
   AttentionOptions,

@@ -95,6 +95,22 @@ test("a prepared mask gives the bits of the mask itself", async () => {
   expect(a.data).toEqual(b.data);
 });
 
+test("a cropped mask decodes like the mask itself", async () => {
+  const mask = windowOf(20);
+  const last = blockMask(mask, { M: 100, N: 100 }).crop({ first: 99, M: 1 });
+  const [, key, value] = qkv(1, 100);
+  const query = noise(4, 1, 2, 1, 16);
+  const a = await attention(query, key, value, { mask: last, queryOffset: 99 });
+  const b = await attention(query, key, value, { mask, queryOffset: 99 });
+  expect(a.data).toEqual(b.data);
+});
+
+test("a background device computes in a worker", async () => {
+  await using device = await openDevice("wasm", { background: true });
+  const out = await attention(...qkv(60, 60), { device });
+  expect(out.data).toEqual((await attention(...qkv(60, 60))).data);
+});
+
 test("a mask without captured tensors is built once for the same lengths", () => {
   const shape = { B: 1, Hq: 2, M: 64, N: 64, blockQ: 64, blockKv: 64 };
   const at = (offset: number) => ({

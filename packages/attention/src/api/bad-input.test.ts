@@ -34,7 +34,12 @@ const tensors: readonly Mistake[] = [
     TypeError,
     /query: expected a Tensor, got Float32Array of 16 bytes; wrap the array/,
   ],
-  ["key is missing", () => call([query, undefined, value]), TypeError, /key: expected a Tensor/],
+  [
+    "key is missing",
+    () => call([query, undefined, value]),
+    TypeError,
+    /key: expected a Tensor, got undefined; wrap/,
+  ],
   [
     "query has three axes",
     () => call([zeros(4, 5, 8), key, value]),

@@ -1,12 +1,15 @@
 /** Block masks that a caller builds once and uses for many calls. */
 import { rangeError } from "../errors.ts";
+import { printExpression } from "../ir/print.ts";
 import type { Expression } from "../ir/types.ts";
 import type { BlockMask } from "../mask/block-mask.ts";
+import { cropBlockMask } from "../mask/crop.ts";
+import type { CropOptions } from "../mask/crop-options.ts";
 import { buildBlockMask } from "../mask/build.ts";
 import { drawSvg } from "../mask/draw-svg.ts";
 import { drawText } from "../mask/draw-text.ts";
 import { sparsity } from "../mask/stats.ts";
-import { traceMod } from "../trace/trace-mod.ts";
+import { type Traced, traceMod } from "../trace/trace-mod.ts";
 import { checkOptions } from "./check-options.ts";
 import { checkRangesAt } from "./check-launch.ts";
 import { asMaskMod, type MaskFunction, type MaskMod } from "./mods.ts";
@@ -34,21 +37,50 @@ export interface BlockMaskOptions {
  * A mask together with its block mask for given lengths: pass it as `mask` to `attention`.
  *
  * Captured tensors are read when it is built, for which blocks to visit, and again at each call, inside partial
- * blocks: build it anew after changing their elements.
+ * blocks: build it anew after changing their elements. After replacing a captured number or constant too: a call then
+ * refuses it.
  */
 export class PreparedMask {
   readonly mask: MaskMod;
   /** The runs of keys of each row of blocks. */
   readonly blocks: BlockMask;
+  readonly #expression: Expression;
+  readonly #uniforms: ReadonlyMap<string, number>;
 
-  constructor(mask: MaskMod, blocks: BlockMask) {
+  constructor(mask: MaskMod, blocks: BlockMask, { expression, captures }: Traced) {
     this.mask = mask;
     this.blocks = blocks;
+    this.#expression = expression;
+    this.#uniforms = captures.uniforms;
+  }
+
+  /** What has been replaced in the captures since it was built, as [now, then]; null if nothing. */
+  replaced({ expression, captures }: Traced): readonly [now: string, built: string] | null {
+    for (const [name, now] of captures.uniforms) {
+      const built = this.#uniforms.get(name);
+      if (!Object.is(now, built)) return [`${name} = ${now}`, `${name} = ${built}`];
+    }
+    const isSame =
+      expression === this.#expression ||
+      printExpression(expression) === printExpression(this.#expression);
+    return isSame ? null : ["the captures of now", "captures that have been replaced"];
   }
 
   /** Share of blocks that no kernel visits, 0 to 1. */
   get sparsity(): number {
     return sparsity(this.blocks);
+  }
+
+  /**
+   * The part for some of the query rows, or for fewer keys: for example `crop({ first: 700, M: 1 })` to decode one token.
+   * Positions stay what they were: a call with the result passes their `queryOffset`. Cost: its runs.
+   *
+   * @throws TypeError, RangeError  rows or keys that the mask was not built for
+   */
+  crop(options: CropOptions): PreparedMask {
+    const captures = { uniforms: this.#uniforms, tensors: new Map() };
+    const built = { expression: this.#expression, captures };
+    return new PreparedMask(this.mask, cropBlockMask(this.blocks, options), built);
   }
 
   /** A picture in characters, one per block or group of blocks. */
@@ -96,10 +128,14 @@ export interface MaskShape {
 }
 
 /** Builds, without checking what `blockMask` and `attention` have checked before. */
-export function prepareMask(mask: MaskMod, shape: MaskShape): PreparedMask {
-  const { expression, captures } = traceMod(mask);
-  checkRangesAt(expression, captures, shape);
-  return new PreparedMask(mask, buildBlockMask({ expression, captures, H: shape.Hq, ...shape }));
+export function prepareMask(
+  mask: MaskMod,
+  shape: MaskShape,
+  traced: Traced = traceMod(mask),
+): PreparedMask {
+  checkRangesAt(traced.expression, traced.captures, shape);
+  const blocks = buildBlockMask({ ...traced, H: shape.Hq, ...shape });
+  return new PreparedMask(mask, blocks, traced);
 }
 
 /** How many block masks one mask function remembers: enough for a model's layers, small for a decoding loop. */
@@ -116,13 +152,17 @@ const keyOf = (shape: MaskShape, uniforms: ReadonlyMap<string, number>): string 
  * The block mask for these lengths, built at most once for a mask without captured tensors. A mask with captured tensors is
  * built each time, because their elements may have changed.
  */
-export function preparedFor(mask: MaskMod, shape: MaskShape): PreparedMask {
-  const { expression, captures } = traceMod(mask);
-  if (expression.tensors.length > 0) return prepareMask(mask, shape);
+export function preparedFor(
+  mask: MaskMod,
+  shape: MaskShape,
+  traced: Traced = traceMod(mask),
+): PreparedMask {
+  const { expression, captures } = traced;
+  if (expression.tensors.length > 0) return prepareMask(mask, shape, traced);
   const known = remembered.get(expression) ?? new Map<string, PreparedMask>();
   remembered.set(expression, known);
   const key = keyOf(shape, captures.uniforms);
-  const prepared = known.get(key) ?? prepareMask(mask, shape);
+  const prepared = known.get(key) ?? prepareMask(mask, shape, traced);
   known.delete(key);
   known.set(key, prepared);
   for (const oldest of known.keys()) {
@@ -141,10 +181,12 @@ const agrees = (built: Int32Array, wanted: Int32Array): boolean =>
  * @throws RangeError  the mask was built for other lengths, heads, offsets or key lengths than the call has
  */
 export function checkPrepared(
-  { blocks }: PreparedMask,
+  prepared: PreparedMask,
   shape: Omit<MaskShape, "blockQ" | "blockKv">,
+  traced: Traced,
 ): void {
-  const remedy = "build it again with blockMask for these lengths";
+  const { blocks } = prepared;
+  const remedy = "build it again with blockMask for this call";
   const refuse = (expected: string, got: string): never => {
     throw rangeError({ name: "mask", expected: `a block mask built for ${expected}`, got, remedy });
   };
@@ -157,4 +199,6 @@ export function checkPrepared(
     if (agrees(blocks[name], shape[name])) continue;
     refuse(`${name} ${shape[name].join(", ")}`, `${name} ${blocks[name].join(", ")}`);
   }
+  const replaced = prepared.replaced(traced);
+  if (replaced !== null) refuse(...replaced);
 }

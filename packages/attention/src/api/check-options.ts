@@ -40,7 +40,7 @@ const names: {
     queryOffset: true,
     kvLength: true,
   },
-  openDevice: { threads: true, revectorize: true },
+  openDevice: { threads: true, background: true, revectorize: true },
 };
 
 /** @throws TypeError  not an object, or an object with a name that the function does not know */

@@ -7,7 +7,7 @@ import { needsBits } from "../mask/needs-bits.ts";
 import type { Device, Kernel, KernelSpec, LaunchResult } from "../runtime/device.ts";
 import { chooseSchedule } from "../schedule/choose-schedule.ts";
 import type { FloatType, Tensor } from "../tensor.ts";
-import { traceMod } from "../trace/trace-mod.ts";
+import { type Traced, traceMod } from "../trace/trace-mod.ts";
 import { checkPrepared, preparedFor, PreparedMask } from "./block-mask.ts";
 import { checkRangesAt } from "./check-launch.ts";
 import { asMaskMod, asScoreMod, type MaskMod, type ScoreMod } from "./mods.ts";
@@ -48,11 +48,21 @@ export interface CompiledAttention {
   run(query: Tensor, key: Tensor, value: Tensor, options?: RunOptions): Promise<Tensor>;
 }
 
-/** A variant's functions, traced and named apart, with what reads their captures. */
-interface TracedVariant {
+/** A variant's functions as mods. */
+interface ModVariant {
   readonly score: ScoreMod | null;
   readonly mask: MaskMod | null;
   readonly prepared: PreparedMask | null;
+}
+
+/**
+ * The functions with what their captures are worth at the call. Read once and before anything is awaited, so that block
+ * mask, kernel and launch agree whatever the caller replaces meanwhile.
+ */
+interface TracedVariant {
+  readonly mods: ModVariant;
+  readonly score: Traced | null;
+  readonly mask: Traced | null;
 }
 
 const renamed = new WeakMap<Expression, Expression>();
@@ -64,7 +74,7 @@ function kernelExpression(expression: Expression): Expression {
   return known;
 }
 
-function variantOf({ score, mask }: Variant): TracedVariant {
+function variantOf({ score, mask }: Variant): ModVariant {
   const prepared = mask instanceof PreparedMask ? mask : null;
   return {
     score: score === undefined ? null : asScoreMod(score),
@@ -75,6 +85,12 @@ function variantOf({ score, mask }: Variant): TracedVariant {
   };
 }
 
+const traceVariant = (mods: ModVariant): TracedVariant => ({
+  mods,
+  score: mods.score && traceMod(mods.score),
+  mask: mods.mask && traceMod(mods.mask),
+});
+
 interface SpecOptions {
   readonly schedule: KernelSpec["schedule"];
   readonly D: number;
@@ -83,17 +99,16 @@ interface SpecOptions {
 }
 
 function specOf(variant: TracedVariant, options: SpecOptions): KernelSpec {
-  const score =
-    variant.score === null ? null : kernelExpression(traceMod(variant.score).expression);
-  const mask = variant.mask === null ? null : kernelExpression(traceMod(variant.mask).expression);
+  const score = variant.score && kernelExpression(variant.score.expression);
+  const mask = variant.mask && kernelExpression(variant.mask.expression);
   const maskBits = mask !== null && needsBits(mask);
   return { ...options, score, mask: maskBits ? null : mask, maskBits };
 }
 
 function capturesOf(variant: TracedVariant): CaptureValues {
   const parts = (["score", "mask"] as const).flatMap((kind) => {
-    const mod = variant[kind];
-    return mod === null ? [] : [{ prefix: `${kind}.`, values: traceMod(mod).captures }];
+    const traced = variant[kind];
+    return traced === null ? [] : [{ prefix: `${kind}.`, values: traced.captures }];
   });
   return mergeCaptures(parts);
 }
@@ -101,12 +116,12 @@ function capturesOf(variant: TracedVariant): CaptureValues {
 /** Everything a call needs besides tensors and run-time values. */
 interface Program extends SpecOptions {
   readonly device: Device;
-  readonly variant: TracedVariant;
+  readonly mods: ModVariant;
   readonly blockSize: BlockSize | undefined;
 }
 
 async function execute(
-  program: Omit<Program, "schedule" | "D" | "Dv" | "dtype">,
+  program: Pick<Program, "device" | "blockSize"> & { readonly variant: TracedVariant },
   inputs: check.Inputs,
   options: RunOptions,
 ): Promise<LaunchResult> {
@@ -121,7 +136,7 @@ async function execute(
   const out = check.checkOut(options.out, inputs);
   const extent = { ...shape, queryOffset, kvLength };
   if (variant.score !== null) {
-    const { expression, captures } = traceMod(variant.score);
+    const { expression, captures } = variant.score;
     checkRangesAt(expression, captures, extent);
   }
   const mask = maskFor(variant, { ...extent, ...check.checkBlockSize(program.blockSize) });
@@ -147,10 +162,11 @@ function maskFor(
   variant: TracedVariant,
   shape: Parameters<typeof preparedFor>[1],
 ): PreparedMask | null {
-  if (variant.mask === null) return null;
-  if (variant.prepared === null) return preparedFor(variant.mask, shape);
-  checkPrepared(variant.prepared, shape);
-  return variant.prepared;
+  const { mask, prepared } = variant.mods;
+  if (mask === null || variant.mask === null) return null;
+  if (prepared === null) return preparedFor(mask, shape, variant.mask);
+  checkPrepared(prepared, shape, variant.mask);
+  return prepared;
 }
 
 const wantsMore = (options: RunOptions): boolean =>
@@ -164,7 +180,7 @@ export async function runVariant(
   checkOptions("attention", options);
   const inputs = check.checkInputs(...tensors);
   const program = {
-    variant: variantOf(options),
+    variant: traceVariant(variantOf(options)),
     device: await resolveDevice(options.device),
     blockSize: options.blockSize,
   };
@@ -186,7 +202,7 @@ class Compiled implements CompiledAttention {
   }
 
   get ir(): string {
-    const { score, mask } = this.#program.variant;
+    const { score, mask } = this.#program.mods;
     const mods = [score, mask].filter((mod) => mod !== null);
     return mods.map((mod) => printExpression(traceMod(mod).expression)).join("\n\n");
   }
@@ -221,7 +237,9 @@ class Compiled implements CompiledAttention {
       const expected = `${dtype} with D = ${D}, Dv = ${Dv}, as compiled`;
       throw rangeError({ name: "query, key and value", expected, got, remedy });
     }
-    const result = await execute(this.#program, inputs, options);
+    const { device, mods, blockSize } = this.#program;
+    const program = { device, blockSize, variant: traceVariant(mods) };
+    const result = await execute(program, inputs, options);
     return wantsMore(options) ? result : result.out;
   }
 }
@@ -245,9 +263,10 @@ export async function compile(options: CompileOptions): Promise<CompiledAttentio
   check.checkFloatType("dtype", dtype);
   check.checkSchedule(schedule);
   check.checkBlockSize(options.blockSize);
-  const variant = variantOf(options);
+  const mods = variantOf(options);
+  const variant = traceVariant(mods);
   const device = await resolveDevice(options.device);
-  const program = { variant, device, D, Dv, dtype, schedule, blockSize: options.blockSize };
+  const program = { mods, device, D, Dv, dtype, schedule, blockSize: options.blockSize };
   const kernel = await device.kernel(specOf(variant, { schedule, D, Dv, dtype }));
   if (kernel.spec.D !== D) throw internalError("a kernel for another head size");
   return new Compiled(program, kernel);

@@ -11,6 +11,11 @@ export interface DeviceOptions {
    */
   readonly threads?: number | "auto";
   /**
+   * Compute in workers only, so that the calling thread stays free for other work. Default false: in Node the calling thread
+   * computes too, and yields to its event loop about every 10 ms.
+   */
+  readonly background?: boolean;
+  /**
    * Let V8 join pairs of 128-bit operations into 256-bit ones (Node only). Experimental in V8, so off by default; set for the
    * whole process, before its first kernel is compiled.
    */
@@ -36,15 +41,16 @@ const preference: readonly Exclude<DeviceName, "auto" | "reference">[] = ["wasm"
 
 function checkDeviceOptions(options: DeviceOptions): DeviceOptions {
   checkOptions("openDevice", options);
-  const { threads, revectorize }: Record<string, unknown> = { ...options };
+  const { threads, revectorize, background }: Record<string, unknown> = { ...options };
   const isCount =
     typeof threads === "number" && Number.isInteger(threads) && threads >= 1 && threads <= 256;
   if (threads !== undefined && threads !== "auto" && !isCount) {
     const expected = '"auto" or an integer from 1 to 256';
     throw rangeError({ name: "threads", expected, got: describe(threads) });
   }
-  if (revectorize !== undefined && typeof revectorize !== "boolean") {
-    throw typeError({ name: "revectorize", expected: "a boolean", got: describe(revectorize) });
+  for (const [name, flag] of Object.entries({ revectorize, background })) {
+    if (flag === undefined || typeof flag === "boolean") continue;
+    throw typeError({ name, expected: "a boolean", got: describe(flag) });
   }
   return options;
 }
