@@ -33,8 +33,14 @@ export function attention(
   query: Tensor,
   key: Tensor,
   value: Tensor,
-  options?: AttentionOptions,
+  options?: AttentionOptions & { readonly returnLse?: false; readonly returnMax?: false },
 ): Promise<Tensor>;
+export function attention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  options: AttentionOptions,
+): Promise<Tensor | AttentionResult>;
 export function attention(
   query: Tensor,
   key: Tensor,

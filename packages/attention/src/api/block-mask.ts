@@ -33,6 +33,12 @@ export interface BlockMaskOptions {
   readonly kvLength?: PerBatch;
 }
 
+/** What of the mask's captures is settled when a block mask is built; the elements of tensors are read at each call. */
+interface Built {
+  readonly expression: Expression;
+  readonly uniforms: ReadonlyMap<string, number>;
+}
+
 /**
  * A mask together with its block mask for given lengths: pass it as `mask` to `attention`.
  *
@@ -44,25 +50,24 @@ export class PreparedMask {
   readonly mask: MaskMod;
   /** The runs of keys of each row of blocks. */
   readonly blocks: BlockMask;
-  readonly #expression: Expression;
-  readonly #uniforms: ReadonlyMap<string, number>;
+  readonly #built: Built;
 
-  constructor(mask: MaskMod, blocks: BlockMask, { expression, captures }: Traced) {
+  constructor(mask: MaskMod, blocks: BlockMask, built: Built) {
     this.mask = mask;
     this.blocks = blocks;
-    this.#expression = expression;
-    this.#uniforms = captures.uniforms;
+    this.#built = built;
   }
 
   /** What has been replaced in the captures since it was built, as [now, then]; null if nothing. */
   replaced({ expression, captures }: Traced): readonly [now: string, built: string] | null {
+    const built = this.#built;
     for (const [name, now] of captures.uniforms) {
-      const built = this.#uniforms.get(name);
-      if (!Object.is(now, built)) return [`${name} = ${now}`, `${name} = ${built}`];
+      const then = built.uniforms.get(name);
+      if (!Object.is(now, then)) return [`${name} = ${now}`, `${name} = ${then}`];
     }
     const isSame =
-      expression === this.#expression ||
-      printExpression(expression) === printExpression(this.#expression);
+      expression === built.expression ||
+      printExpression(expression) === printExpression(built.expression);
     return isSame ? null : ["the captures of now", "captures that have been replaced"];
   }
 
@@ -78,9 +83,7 @@ export class PreparedMask {
    * @throws TypeError, RangeError  rows or keys that the mask was not built for
    */
   crop(options: CropOptions): PreparedMask {
-    const captures = { uniforms: this.#uniforms, tensors: new Map() };
-    const built = { expression: this.#expression, captures };
-    return new PreparedMask(this.mask, cropBlockMask(this.blocks, options), built);
+    return new PreparedMask(this.mask, cropBlockMask(this.blocks, options), this.#built);
   }
 
   /** A picture in characters, one per block or group of blocks. */
@@ -135,7 +138,8 @@ export function prepareMask(
 ): PreparedMask {
   checkRangesAt(traced.expression, traced.captures, shape);
   const blocks = buildBlockMask({ ...traced, H: shape.Hq, ...shape });
-  return new PreparedMask(mask, blocks, traced);
+  const { expression, captures } = traced;
+  return new PreparedMask(mask, blocks, { expression, uniforms: captures.uniforms });
 }
 
 /** How many block masks one mask function remembers: enough for a model's layers, small for a decoding loop. */

@@ -45,7 +45,18 @@ export interface CompiledAttention {
     value: Tensor,
     options: RunOptions & ({ readonly returnLse: true } | { readonly returnMax: true }),
   ): Promise<AttentionResult>;
-  run(query: Tensor, key: Tensor, value: Tensor, options?: RunOptions): Promise<Tensor>;
+  run(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    options?: RunOptions & { readonly returnLse?: false; readonly returnMax?: false },
+  ): Promise<Tensor>;
+  run(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    options: RunOptions,
+  ): Promise<Tensor | AttentionResult>;
 }
 
 /** A variant's functions as mods. */
@@ -221,7 +232,18 @@ class Compiled implements CompiledAttention {
     value: Tensor,
     options: RunOptions & ({ readonly returnLse: true } | { readonly returnMax: true }),
   ): Promise<AttentionResult>;
-  run(query: Tensor, key: Tensor, value: Tensor, options?: RunOptions): Promise<Tensor>;
+  run(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    options?: RunOptions & { readonly returnLse?: false; readonly returnMax?: false },
+  ): Promise<Tensor>;
+  run(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    options: RunOptions,
+  ): Promise<Tensor | AttentionResult>;
   async run(
     query: Tensor,
     key: Tensor,
