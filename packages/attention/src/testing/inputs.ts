@@ -7,7 +7,7 @@ import { type Random, random } from "../variants/random.ts";
 
 /**
  * - `normal`: elements of mean 0 and deviation 1, logits too.
- * - `extreme`: logits of +80, -80 and anything between, at the scale in use; the signs flip from query to query.
+ * - `extreme`: logits up to +80, down to -80, and between, at the scale in use; the signs flip from query to query.
  * - `equal`: all keys are the same, so all logits of a row are. They are small: one rounding error decides a whole row.
  * - `nan`: as `normal`, with one query row and one key row that hold a NaN.
  */
@@ -74,7 +74,9 @@ const fillers: { readonly [K in Numbers]: Filler } = {
     const parts = new Float64Array(D);
     let factor = 0;
     const draw = (row: number): void => {
-      const logit = [EXTREME, -EXTREME, EXTREME * (2 * rng.uniform() - 1)][row % 3] ?? 0;
+      // Not 80 itself: rounding to a number that all logits share would hide errors instead of making them.
+      const top = EXTREME - rng.uniform();
+      const logit = [top, -top, top * (2 * rng.uniform() - 1)][row % 3] ?? 0;
       for (let d = 0; d < D; d++) parts[d] = 0.5 + rng.uniform();
       factor = logit / (parts.reduce((a, b) => a + b) * (scale === 0 ? 1 : scale));
     };
