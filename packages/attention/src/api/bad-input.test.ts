@@ -322,13 +322,13 @@ const masks: readonly Mistake[] = [
     "M is zero",
     () => blockMask(causal, { M: 0, N: 6 }),
     RangeError,
-    /M: expected an integer of at least 1, got 0/,
+    /M: expected an integer from 1 to 2147483647, got 0/,
   ],
   [
     "N is fractional",
     () => blockMask(causal, { M: 1, N: 1.5 }),
     RangeError,
-    /N: expected an integer of at least 1, got 1.5/,
+    /N: expected an integer from 1 to 2147483647, got 1.5/,
   ],
   [
     "an integer leaves 32 bits at these lengths",

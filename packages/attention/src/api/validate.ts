@@ -32,14 +32,26 @@ function checkedTensor(name: string, value: unknown, axes: string): Tensor {
     const remedy = "give single heads or batches a length of 1";
     throw rangeError({ name, expected: `shape ${axes}`, got: shapeText(value), remedy });
   }
-  const zero = value.shape.indexOf(0);
-  if (zero < 0) return value;
+  if (!value.shape.includes(0)) return inMemory(name, value);
   const remedy = "skip the call when there is nothing to attend from or to";
   throw rangeError({
     name,
     expected: `${axes} with lengths from 1`,
     got: shapeText(value),
     remedy,
+  });
+}
+
+/** Refuses a tensor whose buffer was transferred or made smaller since. */
+function inMemory(name: string, tensor: Tensor): Tensor {
+  const { data, offset, shape, strides } = tensor;
+  const last = shape.reduce((at, length, axis) => at + (length - 1) * (strides[axis] ?? 0), offset);
+  if (last < data.length) return tensor;
+  throw rangeError({
+    name,
+    expected: `at least ${last + 1} elements in memory`,
+    got: `${data.length}`,
+    remedy: "its buffer was transferred or resized: wrap the array that holds the elements now",
   });
 }
 
@@ -91,10 +103,14 @@ export function checkHeadSize(name: string, size: unknown): void {
   });
 }
 
-/** @throws RangeError  not an integer of at least 1 */
+/** @throws RangeError  not an integer of 1 to 2^31 - 1 */
 export function checkLength(name: string, length: unknown): void {
   if (isPosition(length, MAX_POSITION) && length > 0) return;
-  throw rangeError({ name, expected: "an integer of at least 1", got: describe(length) });
+  throw rangeError({
+    name,
+    expected: `an integer from 1 to ${MAX_POSITION}`,
+    got: describe(length),
+  });
 }
 
 /** @throws TypeError  not a floating-point storage type */
