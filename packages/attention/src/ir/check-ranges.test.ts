@@ -143,6 +143,18 @@ describe("what a condition guards", () => {
     expect(refusal(isOne(chosen), upTo(9), captures(0))).toBeNull();
   });
 
+  test("is not refused where the condition keeps the divisor from 0", () => {
+    const divisible = isOne(make.make("rem", kv, q));
+    const isZero = make.make("eq", q, zero);
+    const isOther = make.make("ne", q, zero);
+    expect(refusal(make.make("and", isOther, divisible), upTo(9, 9))).toBeNull();
+    expect(refusal(make.make("or", isZero, divisible), upTo(9, 9))).toBeNull();
+    expect(refusal(make.make("select", isZero, isOther, divisible), upTo(9, 9))).toBeNull();
+    const isNotFive = make.make("ne", q, int(5));
+    expect(refusal(make.make("and", isNotFive, divisible), upTo(9, 9))).toContain("other than 0");
+    expect(refusal(make.make("and", isZero, divisible), upTo(9, 9))).toContain("other than 0");
+  });
+
   test("is looked at in the range that the condition leaves", () => {
     const close = make.make("le", make.make("abs", distance), int(46_340));
     expect(refusal(isOne(squared), long)).not.toBeNull();

@@ -164,7 +164,7 @@ class RangeCheck {
     };
     if (cond.op === "lt") return truth ? below(a, b, 1) : below(b, a, 0);
     if (cond.op === "le") return truth ? below(a, b, 0) : below(b, a, 1);
-    if (cond.op !== (truth ? "eq" : "ne")) return assumed;
+    if (cond.op !== (truth ? "eq" : "ne")) return this.#differ(this.#differ(assumed, a, b), b, a);
     const { lo, hi } = this.cell(a);
     const other = this.cell(b);
     return narrow(narrow(assumed, a, { lo: other.lo, hi: other.hi }), b, { lo, hi });
@@ -175,6 +175,15 @@ class RangeCheck {
     const divisor = node.args[1];
     const divides = ["rem", "floorDiv", "truncDiv"].includes(node.op) && divisor !== undefined;
     return this.cell(node).wraps || (divides && holdsZero(this.cell(divisor)));
+  }
+
+  /** `x !== y` says something of a range only where y is the first or the last of x. */
+  #differ(assumed: Assumptions, x: Node, y: Node): Assumptions {
+    const { lo, hi } = this.cell(x);
+    const other = this.cell(y);
+    if (other.lo !== other.hi || (other.lo !== lo && other.lo !== hi)) return assumed;
+    const without = { lo: lo === other.lo ? lo + 1 : lo, hi: hi === other.lo ? hi - 1 : hi };
+    return narrow(assumed, x, without);
   }
 
   #faultOf(node: Node): string {
