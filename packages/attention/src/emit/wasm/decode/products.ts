@@ -35,60 +35,106 @@ const dotsParams = {
 
 type DotsParams = { readonly [K in keyof typeof dotsParams]: Local<(typeof dotsParams)[K]> };
 
+/** Locals of the sums of four keys: `sums[row][key]`, four partial sums in the lanes of each. */
+type Sums = readonly (readonly Local<"v128">[])[];
+
+const sumsOf = (f: FunctionBuilder, rows: number, name: string): Sums =>
+  Array.from({ length: rows }, (_, row) =>
+    [0, 1, 2, 3].map((key) => f.local("v128", `${name}${row}${key}`)),
+  );
+
+/**
+ * Elements of D that are summed in one go; the sums of larger heads are sums of those, which keeps their error at that
+ * of so many terms.
+ */
+const PART = 128;
+
 /**
  * `dots<rows>(key, last, query, tile, end, factor)`: keys from address `key`, the last at `last`, four at a time, until the tile's
  * first row is filled up to `end`; the scores of the next row lie `tileRowBytes` further on.
  */
 export function dotsFunction(context: KernelContext, rows: 1 | 2): FunctionBuilder {
-  const { module, spec, fma } = context;
-  const { D } = spec;
-  const fill = (
-    f: FunctionBuilder,
-    { key, last, query, tile, end, factor }: DotsParams,
-  ): undefined => {
+  const { D } = context.spec;
+  const fill = (f: FunctionBuilder, params: DotsParams): undefined => {
+    const { key, last, query, tile, end, factor } = params;
     const keys = [0, 1, 2, 3].map((n) => f.local("i32", `key${n}`));
-    const acc = Array.from({ length: rows }, (_, row) =>
-      keys.map((_key, n) => f.local("v128", `acc${row}${n}`)),
-    );
-    const elements = keys.map((_, n) => f.local("v128", `k${n}`));
-    const [q, d] = [f.local("v128", "q"), f.local("i32", "d")];
-    const step = (name: "v128.load" | "v128.load32_zero", offset: number): void => {
-      elements.forEach((element, n) => f.set(element, load(name, keys[n] ?? key, offset)));
-      acc.forEach((sums, row) => {
-        f.set(q, load(name, d, row * D * 4 + offset));
-        sums.forEach((sum, n) => f.set(sum, fma(q, elements[n] ?? q, sum)));
-      });
-    };
-    const whole = D - (D % 4);
-    const stop = f.let("stop", plus(query, whole * 4));
+    const at = f.local("i32", "at");
     const factors = f.let("factors", splat(factor));
+    const sums = dotProducts(context, f, { rows, keys, at, query });
     f.note("s = q . k: four keys side by side, four elements of each in the lanes");
     f.countUp("fours", tile, end, 16, () => {
-      keys.forEach((at, n) => {
-        f.set(at, plus(key, n * D * 4));
-        if (n > 0) f.set(at, select(op("i32.lt_u", at, last), at, last));
+      keys.forEach((address, n) => {
+        f.set(address, plus(key, n * D * 4));
+        if (n > 0) f.set(address, select(op("i32.lt_u", address, last), address, last));
       });
-      for (const sum of acc.flat()) f.set(sum, f.lanes(0));
-      f.set(d, query);
-      f.countUp("d", d, stop, 16, () => {
-        step("v128.load", 0);
-        for (const at of keys) f.set(at, plus(at, 16));
-      });
-      for (let rest = 0; rest < D - whole; rest++) step("v128.load32_zero", rest * 4);
-      acc.forEach((sums, row) => {
-        f.do(
-          store(
-            "v128.store",
-            tile,
-            mul(sumsOfLanes(f, sums), factors),
-            row * tileRowBytes(context),
-          ),
-        );
+      sums().forEach((row, n) => {
+        const scores = mul(sumsOfLanes(f, row), factors);
+        f.do(store("v128.store", tile, scores, n * tileRowBytes(context)));
       });
       f.set(key, plus(key, 4 * D * 4));
     });
   };
-  return module.function(`dots${rows}`, dotsParams, fill);
+  return context.module.function(`dots${rows}`, dotsParams, fill);
+}
+
+interface Operands {
+  readonly rows: number;
+  /** Addresses of four keys: they move along. */
+  readonly keys: readonly Local<"i32">[];
+  /** Address within the first query row, and where that begins. */
+  readonly at: Local<"i32">;
+  readonly query: I32;
+}
+
+/** What emits the products of the four keys with each row; it returns their sums. */
+function dotProducts(context: KernelContext, f: FunctionBuilder, operands: Operands): () => Sums {
+  const { spec, fma } = context;
+  const { rows, keys, at, query } = operands;
+  const [acc, total] = [sumsOf(f, rows, "acc"), sumsOf(f, rows, "total")];
+  const elements = keys.map((_, n) => f.local("v128", `k${n}`));
+  const q = f.local("v128", "q");
+  const step = (name: "v128.load" | "v128.load32_zero", offset: number): void => {
+    elements.forEach((element, n) => f.set(element, load(name, keys[n] ?? at, offset)));
+    acc.forEach((sums, row) => {
+      f.set(q, load(name, at, row * spec.D * 4 + offset));
+      sums.forEach((sum, n) => f.set(sum, fma(q, elements[n] ?? q, sum)));
+    });
+  };
+  const vectorsTo = (stop: I32): void =>
+    f.countUp("vectors", at, stop, 16, () => {
+      step("v128.load", 0);
+      for (const key of keys) f.set(key, plus(key, 16));
+    });
+  const clear = (sums: Sums): void => sums.flat().forEach((sum) => f.set(sum, f.lanes(0)));
+  const addUp = (): void =>
+    total.forEach((sums, row) =>
+      sums.forEach((sum, n) => f.set(sum, add(sum, acc[row]?.[n] ?? sum))),
+    );
+  const whole = spec.D - (spec.D % 4);
+  const [stop, part] = [f.let("stop", plus(query, whole * 4)), f.local("i32", "part")];
+  const rest = (): void => {
+    for (let d = 0; d < spec.D - whole; d++) step("v128.load32_zero", d * 4);
+  };
+  return () => {
+    f.set(at, query);
+    clear(acc);
+    if (spec.D <= PART) {
+      vectorsTo(stop);
+      rest();
+      return acc;
+    }
+    clear(total);
+    f.while("parts", op("i32.lt_u", at, stop), () => {
+      f.set(part, plus(at, PART * 4));
+      f.set(part, select(op("i32.lt_u", part, stop), part, stop));
+      vectorsTo(part);
+      addUp();
+      clear(acc);
+    });
+    rest();
+    addUp();
+    return total;
+  };
 }
 
 /** Vectors of Dv side by side: with the rows, at least 8 sums, which hide the latency of the additions. */
