@@ -43,8 +43,8 @@ describe("test inputs", () => {
       const { query, key, value } = makeInputs(shape, { ...plain, dtype, numbers: "extreme" });
       const logits: number[] = [];
       referenceAttention({ query, key, value, score: (score) => (logits.push(score), score) });
-      expect(Math.max(...logits)).toBeGreaterThan(79);
-      expect(Math.min(...logits)).toBeLessThan(-79);
+      expect(Math.max(...logits)).toBeGreaterThan(70);
+      expect(Math.min(...logits)).toBeLessThan(-70);
       expect(Math.max(...logits.map(Math.abs))).toBeLessThan(80.5);
     },
   );
@@ -52,7 +52,7 @@ describe("test inputs", () => {
   test("of extreme numbers have them at the scale of the call", () => {
     const { query, key, value } = makeInputs(shape, { ...plain, numbers: "extreme", scale: -0.3 });
     const { max } = referenceAttention({ query, key, value, scale: -0.3 });
-    expect(Math.max(...max)).toBeGreaterThan(79);
+    expect(Math.max(...max)).toBeGreaterThan(70);
     expect(Math.max(...max)).toBeLessThan(80.5);
   });
 

@@ -7,7 +7,7 @@ import { type Random, random } from "../variants/random.ts";
 
 /**
  * - `normal`: elements of mean 0 and deviation 1, logits too.
- * - `extreme`: logits up to +80, down to -80, and between, at the scale in use; the signs flip from query to query.
+ * - `extreme`: logits near +80, near -80, and between, at the scale in use; the signs flip from query to query.
  * - `equal`: all keys are the same, so all logits of a row are. They are small: one rounding error decides a whole row.
  * - `nan`: as `normal`, with one query row and one key row that hold a NaN.
  */
@@ -69,19 +69,19 @@ const SMALL = 0.25;
 const fillers: { readonly [K in Numbers]: Filler } = {
   normal: (rng) => ({ query: rng.normal, key: rng.normal }),
 
-  // Query rows of +1 or -1 throughout, and keys of unequal parts that add up to the logit: scale * sum_d(q k).
+  // Query rows of about +1 or -1 throughout, and keys of unequal parts that add up to the logit: scale * sum_d(q k). All of
+  // them differ: rounding to a number that many share would hide errors instead of making them.
   extreme: (rng, { D, scale }) => {
     const parts = new Float64Array(D);
     let factor = 0;
     const draw = (row: number): void => {
-      // Not 80 itself: rounding to a number that all logits share would hide errors instead of making them.
       const top = EXTREME - rng.uniform();
       const logit = [top, -top, top * (2 * rng.uniform() - 1)][row % 3] ?? 0;
       for (let d = 0; d < D; d++) parts[d] = 0.5 + rng.uniform();
       factor = logit / (parts.reduce((a, b) => a + b) * (scale === 0 ? 1 : scale));
     };
     return {
-      query: (row) => (row % 2 === 0 ? 1 : -1),
+      query: (row) => (row % 2 === 0 ? 1 : -1) * (1 - 0.1 * rng.uniform()),
       key: (row, d) => {
         if (d === 0) draw(row);
         return factor * (parts[d] ?? 0);
