@@ -50,5 +50,6 @@ export function describe(value: unknown): string {
   if (typeof value !== "object") return `${typeof value} ${String(value)}`;
   if (ArrayBuffer.isView(value)) return `${value.constructor.name} of ${value.byteLength} bytes`;
   if (Array.isArray(value)) return `[${value.slice(0, 8).map(describe).join(", ")}]`;
-  return `a ${value.constructor?.name ?? "object"}`;
+  const name = value.constructor?.name ?? "object";
+  return `${/^[aeiou]/i.test(name) ? "an" : "a"} ${name}`;
 }
