@@ -168,24 +168,42 @@ describe("what a condition guards", () => {
     expect(close.type).toBe("bool");
   });
 
-  test.each([
-    [46_340, true],
-    [46_341, false],
-  ])("a guard of %i is tight enough: %s", (limit, legal) => {
-    const guarded = make.make(
-      "select",
-      make.make("le", q, int(limit)),
-      make.make("mul", q, q),
-      zero,
-    );
-    expect(refusal(isOne(guarded), long) === null).toBe(legal);
-    const otherwise = make.make(
-      "select",
-      make.make("lt", int(limit), q),
-      zero,
-      make.make("mul", q, q),
-    );
-    expect(refusal(isOne(otherwise), long) === null).toBe(legal);
+  const square = make.make("mul", q, q);
+  /** The square of q where `guard` holds, or where it does not. */
+  const where = (guard: Node): Node => isOne(make.make("select", guard, square, zero));
+  const unless = (guard: Node): Node => isOne(make.make("select", guard, zero, square));
+  const below = (limit: number): Node => make.make("lt", q, int(limit));
+  const upToLimit = (limit: number): Node => make.make("le", q, int(limit));
+
+  const guards: readonly (readonly [string, (limit: number) => Node])[] = [
+    ["q <= limit", (limit) => where(upToLimit(limit))],
+    ["q < limit + 1", (limit) => where(below(limit + 1))],
+    ["!(q <= limit) otherwise", (limit) => unless(make.make("not", upToLimit(limit)))],
+    ["limit < q otherwise", (limit) => unless(make.make("lt", int(limit), q))],
+    ["limit + 1 <= q otherwise", (limit) => unless(make.make("le", int(limit + 1), q))],
+    ["q === limit", (limit) => where(make.make("eq", q, int(limit)))],
+    ["q !== limit otherwise", (limit) => unless(make.make("ne", q, int(limit)))],
+    [
+      "kv <= limit && q <= kv",
+      (limit) => where(make.make("and", make.make("le", kv, int(limit)), make.make("le", q, kv))),
+    ],
+    [
+      "limit < q || kv < q, otherwise",
+      (limit) => unless(make.make("or", make.make("lt", int(limit), q), make.make("lt", kv, q))),
+    ],
+  ];
+
+  test.each(guards)("%s is tight: 46,340 is legal and 46,341 is not", (_, guarded) => {
+    expect(refusal(guarded(46_340), long)).toBeNull();
+    expect(refusal(guarded(46_341), long)).not.toBeNull();
+  });
+
+  test("is not looked at where the conditions cannot hold together", () => {
+    const twice = make.make("mul", q, int(2));
+    const never = make.make("and", upToLimit(3), make.make("le", int(8), twice));
+    expect(refusal(where(never), long)).toBeNull();
+    const sometimes = make.make("and", make.make("le", int(3), q), make.make("le", int(8), twice));
+    expect(refusal(where(sometimes), long)).not.toBeNull();
   });
 });
 

@@ -60,11 +60,8 @@ class RangeCheck {
     this.#program.setBox({ ...ends, qLo: q.lo, qHi: q.hi, kvLo: kv.lo, kvHi: kv.hi });
     for (const node of this.#nodes) {
       this.#program.run(node);
-      const range = assumed.get(node);
-      if (range === undefined) continue;
       const cell = this.cell(node);
-      const lo = Math.max(cell.lo, range.lo);
-      const hi = Math.min(cell.hi, range.hi);
+      const { lo, hi } = meet(cell, assumed.get(node));
       // Before anything is written: the cell of a captured number is never set again.
       if (lo > hi) return false;
       cell.lo = lo;
@@ -138,7 +135,8 @@ class RangeCheck {
     const [a, b] = cond.args;
     if (cond.op === "not" && a !== undefined) return this.#assume(assumed, a, !truth);
     if (cond.op === (truth ? "and" : "or")) {
-      return cond.args.reduce<Assumptions>(
+      // Twice, so that what one part says of another's bound counts, in whatever order they come.
+      return [...cond.args, ...cond.args].reduce<Assumptions>(
         (known, arg) => this.#assume(known, arg, truth),
         assumed,
       );
@@ -154,20 +152,17 @@ class RangeCheck {
     a: Node,
     b: Node,
   ): Assumptions {
+    const known = (node: Node): Range => meet(this.cell(node), assumed.get(node));
     const below = (x: Node, y: Node, gap: number): Assumptions => {
-      const least = this.cell(x).lo + gap;
-      const most = this.cell(y).hi - gap;
-      return narrow(narrow(assumed, x, { lo: -Infinity, hi: most }), y, {
-        lo: least,
-        hi: Infinity,
-      });
+      const least = known(x).lo + gap;
+      const most = known(y).hi - gap;
+      const once = narrow(assumed, x, { lo: -Infinity, hi: most });
+      return narrow(once, y, { lo: least, hi: Infinity });
     };
     if (cond.op === "lt") return truth ? below(a, b, 1) : below(b, a, 0);
     if (cond.op === "le") return truth ? below(a, b, 0) : below(b, a, 1);
     if (cond.op !== (truth ? "eq" : "ne")) return this.#differ(this.#differ(assumed, a, b), b, a);
-    const { lo, hi } = this.cell(a);
-    const other = this.cell(b);
-    return narrow(narrow(assumed, a, { lo: other.lo, hi: other.hi }), b, { lo, hi });
+    return narrow(narrow(assumed, a, known(b)), b, known(a));
   }
 
   #isFaulty(node: Node): boolean {
@@ -220,11 +215,13 @@ class RangeCheck {
   }
 }
 
+const meet = (a: Range, b: Range | undefined): Range =>
+  b === undefined ? a : { lo: Math.max(a.lo, b.lo), hi: Math.min(a.hi, b.hi) };
+
 function narrow(assumed: Assumptions, node: Node, range: Range): Assumptions {
   if (assumed === null || node.op === "const") return assumed;
-  const known = assumed.get(node) ?? { lo: -Infinity, hi: Infinity };
-  const both = { lo: Math.max(known.lo, range.lo), hi: Math.min(known.hi, range.hi) };
-  return both.lo > both.hi ? null : new Map(assumed).set(node, both);
+  const { lo, hi } = meet(range, assumed.get(node));
+  return lo > hi ? null : new Map(assumed).set(node, { lo, hi });
 }
 
 /**
