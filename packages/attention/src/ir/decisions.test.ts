@@ -129,6 +129,48 @@ const shapes: readonly Pair[] = [
     ),
   },
   {
+    name: "q + 1 + 2 and q + 3",
+    one: le(make.make("add", make.make("add", q, int(1)), int(2)), kv),
+    other: le(make.make("add", q, int(3)), kv),
+  },
+  {
+    name: "q * 6 and 2 * (q * 3)",
+    one: le(make.make("mul", int(2), make.make("mul", q, int(3))), kv),
+    other: le(make.make("mul", q, int(6)), kv),
+  },
+  { name: "a === !c and a !== c", one: eq(a, not(c)), other: make.make("ne", a, c) },
+  { name: "a !== c and a ? !c : c", one: make.make("ne", a, c), other: choose(a, not(c), c) },
+  {
+    name: "(c ? 1 : q) === 1 and c || q === 1",
+    one: eq(choose(c, int(1), q), int(1)),
+    other: or(c, eq(q, int(1))),
+  },
+  {
+    name: "1 < (c ? 2 : q) and c || 1 < q",
+    one: lt(int(1), choose(c, int(2), q)),
+    other: or(c, lt(int(1), q)),
+  },
+  {
+    name: "Math.floor(q / 8) and q >> 3",
+    one: le(make.make("floorDiv", q, int(8)), kv),
+    other: le(make.make("shr", q, int(3)), kv),
+  },
+  {
+    name: "score ** 2 and score * score",
+    one: make.make("pow", score, float(2)),
+    other: make.make("mul", score, score),
+  },
+  {
+    name: "q % -5 and q % 5",
+    one: le(make.make("rem", q, int(-5)), kv),
+    other: le(make.make("rem", q, int(5)), kv),
+  },
+  {
+    name: "-score % 3 and -(score % 3)",
+    one: make.make("rem", make.make("neg", score), float(3)),
+    other: make.make("neg", make.make("rem", score, float(3))),
+  },
+  {
     name: "an update under a condition, and the updated value chosen",
     one: make.make("mul", score, choose(a, float(2), float(1))),
     other: make.make("mul", choose(not(a), float(1), float(2)), score),
@@ -154,6 +196,14 @@ const apart: readonly Apart[] = [
 
 test.each(apart)("keeps apart: $name", ({ one, other }) => {
   expect(canonical(one)).not.toBe(canonical(other));
+});
+
+test("leaves sums of literals that leave 32 bits, for the range check to see", () => {
+  const most = int(2 ** 31 - 1);
+  const sum = make.make("add", make.make("add", q, most), int(1));
+  expect(showNode(simplify(le(sum, kv)))).toBe("q + 2147483647 + 1 <= kv");
+  expect(showNode(simplify(le(make.make("add", q, most), kv)))).toBe("q + 2147483647 <= kv");
+  expect(showNode(simplify(le(make.make("rem", int(7), int(0)), kv)))).toBe("7 % 0 <= kv");
 });
 
 const zero = float(0);
