@@ -58,17 +58,20 @@ export function complementOf(builder: Builder, atom: Node): Node {
   return builder.make("not", atom);
 }
 
-/** The atoms of a decision, or of the conditions of a choice. */
-export function atomsUnder(builder: Builder, root: Node): ReadonlySet<Node> {
+/** The atoms of a decision, or of the conditions of a choice; about `limit` of them if there are more. */
+export function atomsUnder(
+  builder: Builder,
+  root: Node,
+  limit: number = Infinity,
+): ReadonlySet<Node> {
   const atoms = new Set<Node>();
-  const seen = new Set<Node>();
-  const visit = (node: Node): void => {
-    if (seen.has(node)) return;
-    seen.add(node);
-    if (isConnective(node) || node.op === "select") node.args.forEach(visit);
+  const seen = new Set<Node>([root]);
+  // A set grows while it is walked.
+  for (const node of seen) {
+    if (isConnective(node) || node.op === "select") node.args.forEach((arg) => seen.add(arg));
     else if (node.type === "bool") atoms.add(atomOf(builder, node).node);
-  };
-  visit(root);
+    if (atoms.size > limit) break;
+  }
   return atoms;
 }
 

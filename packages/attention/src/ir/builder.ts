@@ -118,27 +118,29 @@ export class Builder {
   }
 }
 
+/** Every node once, operands before users. Without recursion: an unrolled loop is thousands of nodes deep. */
+export function topological(roots: readonly Node[]): readonly Node[] {
+  const seen = new Set<Node>();
+  const path = roots.toReversed();
+  for (let node = path.at(-1); node !== undefined; node = path.at(-1)) {
+    const next = node.args.find((arg) => !seen.has(arg));
+    if (next !== undefined) path.push(next);
+    else {
+      seen.add(node);
+      path.pop();
+    }
+  }
+  return [...seen];
+}
+
 /** Rewrites a graph bottom-up: `rewrite` gets each node once, with its operands already rewritten. */
 export function mapGraph(root: Node, rewrite: (node: Node, args: readonly Node[]) => Node): Node {
   const done = new Map<Node, Node>();
-  const visit = (node: Node): Node => {
-    const known = done.get(node);
-    if (known !== undefined) return known;
-    const result = rewrite(node, node.args.map(visit));
-    done.set(node, result);
+  const resultOf = (node: Node): Node => {
+    const result = done.get(node);
+    if (result === undefined) throw internal("an operand after its user");
     return result;
   };
-  return visit(root);
-}
-
-/** Every node once, operands before users. */
-export function topological(roots: readonly Node[]): readonly Node[] {
-  const seen = new Set<Node>();
-  const visit = (node: Node): void => {
-    if (seen.has(node)) return;
-    node.args.forEach(visit);
-    seen.add(node);
-  };
-  roots.forEach(visit);
-  return [...seen];
+  for (const node of topological([root])) done.set(node, rewrite(node, node.args.map(resultOf)));
+  return resultOf(root);
 }

@@ -254,5 +254,5 @@ export function clampedLoads(
     });
   };
   const loads = topological([expression.root]).filter((node) => node.op === "load");
-  return loads.filter(leaves).map(showNode);
+  return loads.filter(leaves).map((load) => showNode(load));
 }

@@ -6,7 +6,7 @@ import { showNode } from "./show.ts";
 import { simplify } from "./simplify.ts";
 import type { Node, ScalarType } from "./types.ts";
 
-const runs = process.env["VIGIL_TEST"] === "full" ? 20_000 : 300;
+const runs = process.env["VIGIL_TEST"] === "full" ? 20_000 : 120;
 
 const make = new Builder();
 const q = make.index("q");

@@ -22,7 +22,7 @@ export function canonicalDecision(maker: Maker, root: Node): Node {
   if (root.op === "select" && cond !== undefined && a !== undefined && b !== undefined) {
     if (isOneCall(maker, cond, a, b)) return choose(maker, cond, a, b);
   }
-  const atoms = [...atomsUnder(maker.builder, root)].toSorted(byDigest);
+  const atoms = [...atomsUnder(maker.builder, root, MAX_ATOMS)].toSorted(byDigest);
   if (atoms.length > MAX_ATOMS) return sortedDecision(maker, root);
   const decision = new Decision(maker.builder, atoms);
   const node =

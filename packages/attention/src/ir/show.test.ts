@@ -40,6 +40,13 @@ test.each(texts)("%s", (text, node) => {
   expect(showNode(node)).toBe(text);
 });
 
+test("what is shared over and over is left out of a text that would not end", () => {
+  let root: Node = score;
+  for (let depth = 0; depth < 100; depth++) root = make.make("mul", root, root);
+  expect(showNode(root).length).toBeLessThan(1_000);
+  expect(showNode(root, 20)).toContain("… * …");
+});
+
 test("the text means the same to JavaScript, for the operations that are exact in both", () => {
   const exact = graphCases({
     kind: "mask",

@@ -170,12 +170,18 @@ const forms: { readonly [K in Op]: Form } = {
     node.args[0]?.type === "bool" ? call("Number")(node, args) : math("trunc")(node, args),
 };
 
-/** For example `q - kv <= width && doc[q] === doc[kv]`. */
-export function showNode(root: Node): string {
+/**
+ * For example `q - kv <= width && doc[q] === doc[kv]`. An operand of more than `longest` characters is `…`: shared
+ * operands are written out each time, so that a small graph can have a text without end.
+ */
+export function showNode(root: Node, longest: number = 400): string {
   const phrases = new Map<Node, Phrase>();
+  const operandOf = (node: Node): Phrase => {
+    const phrase = phrases.get(node) ?? primary("?");
+    return phrase.text.length > longest ? primary("…") : phrase;
+  };
   for (const node of topological([root])) {
-    const args = node.args.map((arg) => phrases.get(arg) ?? primary("?"));
-    phrases.set(node, forms[node.op](node, args));
+    phrases.set(node, forms[node.op](node, node.args.map(operandOf)));
   }
   return phrases.get(root)?.text ?? "";
 }

@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { Builder } from "./builder.ts";
 import { compileElement } from "./evaluate.ts";
 import { printNode } from "./print.ts";
 import { simplify } from "./simplify.ts";
 import { graphCases, positions } from "./testing-graphs.ts";
+import type { Node } from "./types.ts";
 import { verifyGraph } from "./verify.ts";
 
 const runs = process.env["VIGIL_TEST"] === "full" ? 50_000 : 2_000;
@@ -39,4 +41,16 @@ describe.each(["score", "mask"] as const)("a random %s graph", (kind) => {
     });
     fc.assert(check, { numRuns: runs / 4 });
   });
+});
+
+test("a loop unrolled a thousand times is simplified without running out of stack", () => {
+  const make = new Builder();
+  let root: Node = make.score();
+  for (let turn = 0; turn < 1_000; turn++) {
+    const divided = make.make("rem", make.index("q"), make.constant("i32", turn + 2));
+    const cond = make.make("eq", divided, make.constant("i32", 0));
+    const updated = make.make("add", make.make("mul", root, root), make.constant("f32", turn));
+    root = make.make("select", cond, updated, root);
+  }
+  expect(printNode(simplify(root)).split("\n").length).toBeGreaterThan(3_000);
 });

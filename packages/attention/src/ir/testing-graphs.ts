@@ -270,6 +270,6 @@ export function asJavaScript(root: Node, { uniforms, tensors }: CaptureValues): 
   };
   for (const [name, value] of uniforms) put(name, value);
   for (const [name, value] of tensors) put(name, clamped(value));
-  const source = `return (b, h, q, kv, score) => ${showNode(root)}`;
+  const source = `return (b, h, q, kv, score) => ${showNode(root, Infinity)}`;
   return new Function(...Object.keys(scope), source)(...Object.values(scope)) as JavaScript;
 }
