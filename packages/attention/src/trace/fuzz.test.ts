@@ -18,6 +18,9 @@ import { verifyExpression } from "../ir/verify.ts";
 import { programCaptures, programs } from "./testing-programs.ts";
 import { traceMod, traceUnsimplified } from "./trace-mod.ts";
 
+/** Fixed, so that the shares of exact and of open comparisons, asserted below, are the same in every run. */
+const seed = 7;
+
 const runs = process.env["VIGIL_TEST"] === "full" ? 20_000 : 200;
 
 interface Range {
@@ -91,7 +94,7 @@ test("a random mask is what JavaScript says it is", () => {
       tally[decided ? "exact" : "open"]++;
     }
   });
-  fc.assert(property, { numRuns: runs });
+  fc.assert(property, { numRuns: runs, seed });
   // Most functions are legal at these lengths, and few comparisons of floats hang on rounding.
   expect(tally.all).toBeGreaterThan(runs * 6);
   expect(tally.exact).toBeGreaterThan(0.85 * tally.all);
@@ -128,7 +131,7 @@ test("a random score is what JavaScript says it is", () => {
       });
     },
   );
-  fc.assert(property, { numRuns: runs });
+  fc.assert(property, { numRuns: runs, seed });
   expect(tally.all).toBeGreaterThan(runs * 6);
   expect(tally.exact).toBeGreaterThan(0.2 * tally.all);
   expect(tally.open).toBeLessThan(0.35 * tally.all);
