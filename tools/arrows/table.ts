@@ -19,11 +19,12 @@ const device = `${typesOf}runtime/device.ts`;
 /** The layout of a block mask in memory, which kernels walk. */
 const runs = "mask/block-mask.ts";
 
-const leaves = ["errors.ts", "tensor.ts"];
+const leaves = ["errors.ts", "tensor.ts", "device-tensor.ts"];
 
 const attention: Arrows = {
   "errors.ts": [],
   "tensor.ts": ["errors.ts"],
+  "device-tensor.ts": ["errors.ts", "tensor.ts"],
   ir: [],
   trace: ["ir", ...leaves],
   mask: ["ir", ...leaves],
@@ -31,7 +32,8 @@ const attention: Arrows = {
   schedule: ["mask", "ir", device, ...leaves],
   "emit/*": ["schedule", "ir", runs, device, ...leaves],
   "runtime/device.ts": ["mask", "ir", ...leaves],
-  "runtime/*": ["runtime/device.ts", "emit", "schedule", "mask", "ir", ...leaves],
+  "runtime/shared": ["runtime/device.ts", "mask", "ir", ...leaves],
+  "runtime/*": ["runtime/device.ts", "runtime/shared", "emit", "schedule", "mask", "ir", ...leaves],
   reference: ["mask", "ir", device, ...leaves],
   api: ["runtime", "emit", "schedule", "mask", "trace", "ir", ...leaves],
   "api/open-device.ts": ["api", "runtime", "reference", ...leaves],

@@ -7,10 +7,10 @@ import { typeError } from "../../errors.ts";
 import type { Device, Kernel, KernelSpec, Launch, LaunchResult } from "../device.ts";
 import type { Arena } from "./arena.ts";
 import type { Crew } from "./crew.ts";
-import { specKey } from "./spec-key.ts";
+import { specKey } from "../shared/spec-key.ts";
 import { type CompiledKernel, runLaunch } from "./launch.ts";
 import { LoadedModule } from "./module.ts";
-import { TurnQueue } from "./turn-queue.ts";
+import { TurnQueue } from "../shared/turn-queue.ts";
 
 export interface WasmDeviceParts {
   readonly name: string;

@@ -21,7 +21,8 @@ import type { Crew } from "./crew.ts";
 import { keysOfPart, keySpan, placeSpan, rowSpan } from "./footprint.ts";
 import type { LoadedModule } from "./module.ts";
 import { Parameters, put } from "./parameters.ts";
-import { newResult, storeRows } from "./result.ts";
+import { newResult } from "../shared/new-result.ts";
+import { storeRows } from "./store-rows.ts";
 import { RAW_BYTES, Stage } from "./stage.ts";
 
 export interface LaunchContext {

@@ -44,13 +44,14 @@ function checkedThreads(threads: number | "auto", host: Host): number {
     return host.noSharing === null ? Math.min(host.parallelism, MAX_THREADS) : 1;
   if (Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS) return threads;
   const expected = `"auto" or an integer from 1 to ${MAX_THREADS}`;
-  throw rangeError({ name: "threads", expected, got: describe(threads) });
+  const remedy = 'write "auto" for as many as this machine runs at once';
+  throw rangeError({ name: "threads", expected, got: describe(threads), remedy });
 }
 
 function checkedBytes(name: string, bytes: number, least: number): number {
   if (Number.isInteger(bytes) && bytes >= least && bytes <= MAX_MEMORY_BYTES) return bytes;
   const expected = `an integer number of bytes from ${least} to ${MAX_MEMORY_BYTES}`;
-  throw rangeError({ name, expected, got: describe(bytes) });
+  throw rangeError({ name, expected, got: describe(bytes), remedy: "leave it out for the default" });
 }
 
 /** The engine compiles for the features that it has; the name says which were taken. */

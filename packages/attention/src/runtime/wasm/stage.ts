@@ -3,7 +3,7 @@ import { internalError } from "../../errors.ts";
 import type { ConvertExports } from "../../emit/wasm/abi.ts";
 import type { FloatType, Tensor, TensorData } from "../../tensor.ts";
 import type { Arena } from "./arena.ts";
-import { type Box, type Elements, gather, scatter } from "./strided.ts";
+import { type Box, type Elements, gather, scatter } from "../shared/strided.ts";
 
 /** Rows [first, last) of heads [h0, h1) of one batch element of a [B, H, L, D] tensor. */
 export interface Heads {

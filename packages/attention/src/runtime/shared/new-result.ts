@@ -1,7 +1,6 @@
-/** The tensors that a launch answers with. */
-import type { Part } from "../../schedule/parts.ts";
+/** The tensors that a launch answers with, in the caller's own kind of memory. */
 import { type FloatType, Tensor, type TensorData } from "../../tensor.ts";
-import type { Launch, LaunchResult, Shape } from "../device.ts";
+import type { Launch, LaunchResult } from "../device.ts";
 
 /** Halves come back in the kind of array that they came in: a Float16Array, or raw bits. */
 function newData(dtype: FloatType, like: TensorData, length: number): TensorData {
@@ -21,21 +20,4 @@ export function newResult({ shape, query, out, want }: Launch, dtype: FloatType)
     lse: rows(want.lse),
     max: rows(want.max),
   };
-}
-
-/** One number per row of a part, from the staged [B, Hq, M] at `base` to a result of our own. */
-export function storeRows(
-  staged: Float32Array,
-  base: number,
-  target: Tensor,
-  { Hq, M }: Shape,
-  part: Part,
-): void {
-  for (let b = part.b0; b < part.b1; b++) {
-    for (let h = part.h0; h < part.h1; h++) {
-      const at = (b * Hq + h) * M + part.first;
-      const from = base / 4 + at;
-      (target.data as Float32Array).set(staged.subarray(from, from + part.last - part.first), at);
-    }
-  }
 }
