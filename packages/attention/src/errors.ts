@@ -12,11 +12,11 @@ export interface Mistake {
   readonly name: string;
   readonly expected: string;
   readonly got: string;
-  readonly remedy?: string;
+  readonly remedy: string;
 }
 
 const sentence = ({ name, expected, got, remedy }: Mistake): string =>
-  `${name}: expected ${expected}, got ${got}${remedy === undefined ? "" : `; ${remedy}`}`;
+  `${name}: expected ${expected}, got ${got}; ${remedy}`;
 
 export const typeError = (mistake: Mistake): TypeError => new TypeError(sentence(mistake));
 
@@ -52,4 +52,54 @@ export function describe(value: unknown): string {
   if (Array.isArray(value)) return `[${value.slice(0, 8).map(describe).join(", ")}]`;
   const name = value.constructor?.name ?? "object";
   return `${/^[aeiou]/i.test(name) ? "an" : "a"} ${name}`;
+}
+
+/** Letters to insert, delete, replace, or swap with their neighbour, to make one name of the other. */
+function distance(a: string, b: string): number {
+  let before: readonly number[] = [];
+  let last: readonly number[] = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let row = 1; row <= a.length; row++) {
+    const line = [row];
+    for (let column = 1; column <= b.length; column++) {
+      const isSame = a[row - 1] === b[column - 1];
+      const isSwapped = a[row - 1] === b[column - 2] && a[row - 2] === b[column - 1];
+      const insert = (line[column - 1] ?? 0) + 1;
+      const remove = (last[column] ?? 0) + 1;
+      const replace = (last[column - 1] ?? 0) + (isSame ? 0 : 1);
+      const swap = isSwapped ? (before[column - 2] ?? 0) + 1 : Infinity;
+      line.push(Math.min(insert, remove, replace, swap));
+    }
+    [before, last] = [last, line];
+  }
+  return last[b.length] ?? 0;
+}
+
+/** The known name that is most like `name`, whatever its case; null where none is much like it. */
+export function nearestName(name: unknown, known: readonly string[]): string | null {
+  if (typeof name !== "string") return null;
+  const steps = known.map((other) => distance(name.toLowerCase(), other.toLowerCase()));
+  const least = Math.min(...steps);
+  const isAlike = least <= Math.max(1, Math.floor(name.length / 2)) && least < name.length;
+  return isAlike ? (known[steps.indexOf(least)] ?? null) : null;
+}
+
+/**
+ * Refuses options that nobody reads, so that a misspelt one never means its default.
+ *
+ * @throws TypeError  not an object, or an object with a name that is not known
+ */
+export function checkNames(options: unknown, known: readonly string[]): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    const remedy = `write { ${known[0]}: ... }, or leave them out`;
+    throw typeError({ name: "options", expected: "an object", got: describe(options), remedy });
+  }
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  const meant = nearestName(unknown, known);
+  throw typeError({
+    name: "options",
+    expected: `names among ${known.join(", ")}`,
+    got: describe(unknown),
+    remedy: meant === null ? "leave it out" : `write ${meant}`,
+  });
 }

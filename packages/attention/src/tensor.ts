@@ -1,5 +1,5 @@
 /** Tensors: the caller's typed arrays with a shape, a dtype and strides. Nothing is copied. */
-import { describe, rangeError, typeError } from "./errors.ts";
+import { checkNames, describe, nearestName, rangeError, typeError } from "./errors.ts";
 
 /** Storage types of query, key, value and output. */
 export type FloatType = "f32" | "f16" | "bf16";
@@ -33,6 +33,8 @@ export interface TensorOptions {
   readonly offset?: number;
 }
 
+const optionNames: readonly (keyof TensorOptions)[] = ["dtype", "strides", "offset"];
+
 /** Elements from one index to the next in a row-major array without gaps. */
 export function contiguousStrides(shape: readonly number[]): number[] {
   const strides = shape.map(() => 1);
@@ -45,12 +47,20 @@ export function contiguousStrides(shape: readonly number[]): number[] {
 const isLength = (value: unknown): value is number =>
   typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 
-function checkedShape(shape: readonly number[]): readonly number[] {
-  if (!Array.isArray(shape) || !shape.every(isLength)) {
-    const got = describe(shape);
-    throw rangeError({ name: "shape", expected: "lengths that are integers of at least 0", got });
-  }
-  return Object.freeze([...shape]);
+const lengthRemedies = {
+  shape: "write one length per axis, for example [2, 8, 512, 64]",
+  strides: "write one per axis, or leave them out; copy the elements if they run backwards",
+} as const;
+
+/** A shape or strides, as a list of its own. */
+function checkedLengths(name: keyof typeof lengthRemedies, lengths: unknown): readonly number[] {
+  const got = describe(lengths);
+  const remedy = lengthRemedies[name];
+  if (!Array.isArray(lengths))
+    throw typeError({ name, expected: "an array of integers", got, remedy });
+  const list = Object.freeze(Array.from<unknown>(lengths));
+  if (list.every(isLength)) return list;
+  throw rangeError({ name, expected: "integers of at least 0", got, remedy });
 }
 
 function checkedType(data: unknown, dtype: DType | undefined): DType {
@@ -64,10 +74,21 @@ function checkedType(data: unknown, dtype: DType | undefined): DType {
       remedy: 'pass { dtype: "f16" } or { dtype: "bf16" } with a Uint16Array of raw bits',
     });
   }
-  if (holders[type]?.includes(holder)) return type;
-  const expected =
-    holders[type] === undefined ? Object.keys(holders).join(", ") : holders[type].join(" or ");
-  throw typeError({ name: `data of dtype ${describe(type)}`, expected, got: describe(data) });
+  if (!Object.hasOwn(holders, type)) {
+    const known = Object.keys(holders);
+    const remedy = `write ${JSON.stringify(nearestName(type, known) ?? "f32")}`;
+    const expected = `one of ${known.join(", ")}`;
+    throw typeError({ name: "dtype", expected, got: describe(type), remedy });
+  }
+  if (holders[type].includes(holder)) return type;
+  const expected = holders[type].join(" or ");
+  const remedy = "convert the elements, or correct the dtype";
+  throw typeError({
+    name: `data of dtype ${describe(type)}`,
+    expected,
+    got: describe(data),
+    remedy,
+  });
 }
 
 /**
@@ -87,10 +108,11 @@ export class Tensor {
   readonly offset: number;
 
   constructor(data: TensorData, shape: readonly number[], options: TensorOptions = {}) {
+    checkNames(options, optionNames);
     this.dtype = checkedType(data, options.dtype);
     this.data = data;
-    this.shape = checkedShape(shape);
-    this.strides = Object.freeze([...(options.strides ?? contiguousStrides(shape))]);
+    this.shape = checkedLengths("shape", shape);
+    this.strides = checkedLengths("strides", options.strides ?? contiguousStrides(this.shape));
     this.offset = options.offset ?? 0;
     this.#checkExtent();
   }
@@ -128,6 +150,7 @@ export class Tensor {
           name,
           expected: `an axis below ${this.shape.length}`,
           got: describe(axis),
+          remedy: "count axes from 0",
         });
       }
     }
@@ -137,13 +160,18 @@ export class Tensor {
 
   #checkExtent(): void {
     const { shape, strides, offset, data } = this;
-    if (strides.length !== shape.length || !strides.every(isLength) || !isLength(offset)) {
+    if (strides.length !== shape.length) {
       throw rangeError({
-        name: "strides and offset",
-        expected: `${shape.length} integers and one more, each at least 0`,
-        got: `${describe(strides)} and ${describe(offset)}`,
-        remedy: "copy the elements into a row-major array if they run backwards",
+        name: "strides",
+        expected: `one per axis of [${shape.join(", ")}]`,
+        got: describe(strides),
+        remedy: "leave them out for a row-major array without gaps",
       });
+    }
+    if (!isLength(offset)) {
+      const remedy = "count elements, not bytes, from the start of data";
+      const expected = "an integer of at least 0";
+      throw rangeError({ name: "offset", expected, got: describe(offset), remedy });
     }
     if (this.size === 0) return;
     const last = shape.reduce(

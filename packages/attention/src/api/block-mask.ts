@@ -83,6 +83,7 @@ export class PreparedMask {
    * @throws TypeError, RangeError  rows or keys that the mask was not built for
    */
   crop(options: CropOptions): PreparedMask {
+    checkOptions("crop", options);
     return new PreparedMask(this.mask, cropBlockMask(this.blocks, options), this.#built);
   }
 

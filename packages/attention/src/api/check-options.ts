@@ -1,9 +1,10 @@
 /** Refuses option names that do not exist, so that a misspelt `mask` never means "no mask". */
-import { describe, typeError } from "../errors.ts";
+import { checkNames, describe, typeError } from "../errors.ts";
 import type { AttentionOptions, RunOptions } from "./options.ts";
 import type { BlockMaskOptions } from "./block-mask.ts";
 import type { CompileOptions } from "./compile.ts";
 import type { DeviceOptions } from "./open-device.ts";
+import type { CropOptions } from "../mask/crop-options.ts";
 
 /** Every option by name; a new one does not compile until it stands here. */
 type Names<Options> = { readonly [K in keyof Required<Options>]: true };
@@ -26,6 +27,7 @@ const names: {
   readonly compile: Names<CompileOptions>;
   readonly run: Names<RunOptions>;
   readonly blockMask: Names<BlockMaskOptions>;
+  readonly crop: Names<CropOptions>;
   readonly openDevice: Names<DeviceOptions>;
 } = {
   attention: { ...variant, ...run },
@@ -40,26 +42,25 @@ const names: {
     queryOffset: true,
     kvLength: true,
   },
+  crop: { first: true, M: true, N: true, kvLength: true },
   openDevice: { threads: true, background: true, revectorize: true },
 };
 
 /** @throws TypeError  not an object, or an object with a name that the function does not know */
-export function checkOptions(of: keyof typeof names, options: unknown): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw typeError({ name: "options", expected: "an object", got: describe(options) });
-  }
-  const unknown = Object.keys(options).find((name) => !Object.hasOwn(names[of], name));
-  if (unknown === undefined) return;
-  const expected = `names among ${Object.keys(names[of]).join(", ")}`;
-  throw typeError({ name: "options", expected, got: describe(unknown) });
+export const checkOptions = (of: keyof typeof names, options: unknown): void =>
+  checkNames(options, Object.keys(names[of]));
+
+/** @throws TypeError  neither a boolean nor left out */
+export function checkFlag(name: string, flag: unknown): void {
+  if (flag === undefined || typeof flag === "boolean") return;
+  const remedy = "write true or false, or leave it out for false";
+  throw typeError({ name, expected: "a boolean", got: describe(flag), remedy });
 }
 
 /** @throws TypeError  a flag that is not a boolean, or a signal that is not an AbortSignal */
 export function checkFlags({ returnLse, returnMax, signal }: RunOptions): void {
-  for (const [name, flag] of Object.entries({ returnLse, returnMax })) {
-    if (flag === undefined || typeof flag === "boolean") continue;
-    throw typeError({ name, expected: "a boolean", got: describe(flag) });
-  }
+  for (const [name, flag] of Object.entries({ returnLse, returnMax })) checkFlag(name, flag);
   if (signal === undefined || signal instanceof AbortSignal) return;
-  throw typeError({ name: "signal", expected: "an AbortSignal", got: describe(signal) });
+  const remedy = "pass the signal of an AbortController, or AbortSignal.timeout(ms)";
+  throw typeError({ name: "signal", expected: "an AbortSignal", got: describe(signal), remedy });
 }

@@ -92,6 +92,7 @@ function checkedCaptures(kind: ModKind, value: unknown): Captures {
     name: `${call[kind]} captures`,
     expected: "names that are identifiers",
     got: describe(name),
+    remedy: "rename it, so that the function can take it as ({ name }) => ...",
   });
 }
 
@@ -212,7 +213,12 @@ const plainMods = { score: new WeakMap<object, ScoreMod>(), mask: new WeakMap<ob
 function checkKind(kind: ModKind, mod: Mod): void {
   const got = mod[definitionKey].kind;
   if (got === kind) return;
-  throw typeError({ name: kind, expected: `a ${kind} function`, got: `a ${got} function` });
+  throw typeError({
+    name: kind,
+    expected: `a ${kind} function`,
+    got: `a ${got} function`,
+    remedy: `pass it as ${got}, or make it with ${call[kind]}`,
+  });
 }
 
 /** A mod as it is, or a function without captures made one. */

@@ -1,7 +1,7 @@
 /** Opening a place to run kernels: a named one or none, and `auto` says what it chose and why. */
-import { describe, rangeError, typeError } from "../errors.ts";
+import { describe, nearestName, rangeError, typeError } from "../errors.ts";
 import type { Device } from "../runtime/device.ts";
-import { checkOptions } from "./check-options.ts";
+import { checkFlag, checkOptions } from "./check-options.ts";
 import type { DeviceName } from "./options.ts";
 
 export interface DeviceOptions {
@@ -46,12 +46,10 @@ function checkDeviceOptions(options: DeviceOptions): DeviceOptions {
     typeof threads === "number" && Number.isInteger(threads) && threads >= 1 && threads <= 256;
   if (threads !== undefined && threads !== "auto" && !isCount) {
     const expected = '"auto" or an integer from 1 to 256';
-    throw rangeError({ name: "threads", expected, got: describe(threads) });
+    const remedy = 'write "auto" for as many as this machine runs at once';
+    throw rangeError({ name: "threads", expected, got: describe(threads), remedy });
   }
-  for (const [name, flag] of Object.entries({ revectorize, background })) {
-    if (flag === undefined || typeof flag === "boolean") continue;
-    throw typeError({ name, expected: "a boolean", got: describe(flag) });
-  }
+  for (const [name, flag] of Object.entries({ revectorize, background })) checkFlag(name, flag);
   return options;
 }
 
@@ -92,10 +90,11 @@ export async function openDevice(
   if (name === "auto") return (await chooseDevice(options)).device;
   const open = Object.hasOwn(openers, name) ? openers[name] : undefined;
   if (open === undefined) {
-    const known = ["auto", ...Object.keys(openers)]
-      .map((known) => JSON.stringify(known))
-      .join(", ");
-    throw rangeError({ name: "device", expected: `one of ${known}`, got: describe(name) });
+    const known = ["auto", ...Object.keys(openers)];
+    const expected = `one of ${known.map((target) => JSON.stringify(target)).join(", ")}`;
+    const meant = nearestName(name, known) ?? "auto";
+    const remedy = `write ${JSON.stringify(meant)}${meant === "auto" ? " for the fastest one here" : ""}`;
+    throw rangeError({ name: "device", expected, got: describe(name), remedy });
   }
   return open(checkDeviceOptions(options));
 }
@@ -113,5 +112,6 @@ export async function resolveDevice(device: Device | DeviceName = "auto"): Promi
   if (typeof device === "object" && device !== null && typeof device.kernel === "function")
     return device;
   const expected = 'a device from openDevice, or a name such as "wasm"';
-  throw typeError({ name: "device", expected, got: describe(device) });
+  const remedy = 'write await openDevice("wasm"), or leave it out for the fastest one here';
+  throw typeError({ name: "device", expected, got: describe(device), remedy });
 }

@@ -110,13 +110,15 @@ export function checkLength(name: string, length: unknown): void {
     name,
     expected: `an integer from 1 to ${MAX_POSITION}`,
     got: describe(length),
+    remedy: "pass the length of the tensor's axis",
   });
 }
 
 /** @throws TypeError  not a floating-point storage type */
 export function checkFloatType(name: string, dtype: unknown): void {
   if (typeof dtype === "string" && isFloat(dtype)) return;
-  throw typeError({ name, expected: '"f32", "f16" or "bf16"', got: describe(dtype) });
+  const remedy = 'write the dtype of query, key and value, or leave it out for "f32"';
+  throw typeError({ name, expected: '"f32", "f16" or "bf16"', got: describe(dtype), remedy });
 }
 
 /** @throws RangeError  not a schedule that a caller can ask for */
@@ -126,6 +128,7 @@ export function checkSchedule(schedule: unknown): void {
     name: "schedule",
     expected: '"forward" or "decode"',
     got: describe(schedule),
+    remedy: 'write "forward" for many query rows, "decode" for few',
   });
 }
 
@@ -153,7 +156,8 @@ export function checkInputs(queryArg: unknown, keyArg: unknown, valueArg: unknow
   const value = repeatBatch(valueGiven, B);
   const [keyB = 0, Hkv = 0, N = 0, keyD = 0] = key.shape;
   const [valueB = 0, valueHeads = 0, valueN = 0, Dv = 0] = value.shape;
-  const remedy = `query is ${shapeText(query)}, key ${shapeText(keyGiven)}, value ${shapeText(valueGiven)}`;
+  const shapes = `query is ${shapeText(query)}, key ${shapeText(keyGiven)}, value ${shapeText(valueGiven)}`;
+  const remedy = `make them [B, Hq, M, D], [B, Hkv, N, D] and [B, Hkv, N, Dv]: ${shapes}`;
   agree([
     { name: "key's batch (axis 0)", expected: B, got: keyB, remedy },
     { name: "value's batch (axis 0)", expected: B, got: valueB, remedy },
@@ -173,22 +177,29 @@ export function checkInputs(queryArg: unknown, keyArg: unknown, valueArg: unknow
 /** The factor on the dot product; 1 / sqrt(D) where none is given. */
 export function checkScale(scale: unknown, D: number): number {
   if (scale === undefined) return 1 / Math.sqrt(D);
+  const remedy = "leave it out for 1 / sqrt(D)";
   if (typeof scale !== "number") {
-    throw typeError({ name: "scale", expected: "a number", got: describe(scale) });
+    throw typeError({ name: "scale", expected: "a number", got: describe(scale), remedy });
   }
   if (Number.isFinite(scale)) return scale;
-  const remedy = "leave it out for 1 / sqrt(D)";
   throw rangeError({ name: "scale", expected: "a finite number", got: String(scale), remedy });
 }
 
 const isPosition = (value: unknown, most: number): value is number =>
   typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= most;
 
+interface PerBatchRule {
+  readonly B: number;
+  readonly most: number;
+  readonly initial: number;
+  readonly remedy: string;
+}
+
 /** `value` for each of `B` batch elements, as integers of 0 to `most`. */
 export function checkPerBatch(
   name: string,
   value: PerBatch | undefined,
-  { B, most, initial }: { readonly B: number; readonly most: number; readonly initial: number },
+  { B, most, initial, remedy }: PerBatchRule,
 ): Int32Array {
   if (value === undefined) return new Int32Array(B).fill(initial);
   const list: unknown = value;
@@ -197,52 +208,79 @@ export function checkPerBatch(
       name,
       expected: "an integer, or one per batch element",
       got: describe(list),
+      remedy: "write one number for all, or an array or Int32Array with one each",
     });
   }
   const each: readonly unknown[] = typeof list === "number" ? Array(B).fill(list) : [...list];
   if (each.length !== B) {
-    const got = `${each.length}`;
-    throw rangeError({ name, expected: `one integer, or ${B} of them`, got });
+    throw rangeError({
+      name,
+      expected: `one integer, or ${B} of them`,
+      got: `${each.length}`,
+      remedy: `give one per batch element, or one number for all`,
+    });
   }
   const wrong = each.find((item) => !isPosition(item, most));
   if (wrong === undefined && each.every((item) => item !== undefined))
     return Int32Array.from(each as number[]);
-  throw rangeError({ name, expected: `integers from 0 to ${most}`, got: describe(wrong) });
+  throw rangeError({ name, expected: `integers from 0 to ${most}`, got: describe(wrong), remedy });
 }
 
 /** Positions of query rows stay below 2^31: `offset + M` too. */
 export const checkQueryOffset = (value: PerBatch | undefined, B: number, M: number): Int32Array =>
-  checkPerBatch("queryOffset", value, { B, most: MAX_POSITION - M, initial: 0 });
+  checkPerBatch("queryOffset", value, {
+    B,
+    most: MAX_POSITION - M,
+    initial: 0,
+    remedy: "pass the position of the first query in its sequence",
+  });
 
 export const checkKvLength = (value: PerBatch | undefined, B: number, N: number): Int32Array =>
-  checkPerBatch("kvLength", value, { B, most: N, initial: N });
+  checkPerBatch("kvLength", value, {
+    B,
+    most: N,
+    initial: N,
+    remedy: "count the keys that exist, at most the length of key",
+  });
 
 /** [Hq] logits as f32, or null for none. -Infinity is a sink that does nothing; NaN and +Infinity are refused. */
 export function checkSinks(sinks: RunOptions["sinks"], Hq: number): Float32Array | null {
   if (sinks === undefined) return null;
+  const remedy = `pass an array or Float32Array of ${Hq} logits, or an f32 tensor of shape [${Hq}]`;
   const values = sinks instanceof Tensor ? sinksOfTensor(sinks) : sinks;
   if (!Array.isArray(values) && !(values instanceof Float32Array)) {
     throw typeError({
       name: "sinks",
       expected: "numbers, one per query head",
       got: describe(values),
+      remedy,
     });
   }
   if (values.length !== Hq) {
-    const remedy = "give one logit per query head";
     throw rangeError({ name: "sinks", expected: `${Hq} numbers`, got: `${values.length}`, remedy });
   }
-  const logits = Float32Array.from(values as ArrayLike<number>);
+  const given: readonly unknown[] = Array.from<unknown>(values);
+  const odd = given.findIndex((logit) => typeof logit !== "number");
+  if (odd >= 0) {
+    const got = describe(given[odd]);
+    throw typeError({ name: `sinks[${odd}]`, expected: "a number", got, remedy });
+  }
+  const logits = Float32Array.from(given as readonly number[]);
   const wrong = logits.findIndex((logit) => Number.isNaN(logit) || logit === Infinity);
   if (wrong < 0) return logits;
-  const name = `sinks[${wrong}]`;
-  throw rangeError({ name, expected: "a number below Infinity", got: String(logits[wrong]) });
+  throw rangeError({
+    name: `sinks[${wrong}]`,
+    expected: "a number below Infinity",
+    got: String(given[wrong]),
+    remedy: "write -Infinity for a head without a sink",
+  });
 }
 
 function sinksOfTensor(tensor: Tensor): Float32Array {
   if (tensor.dtype !== "f32" || tensor.shape.length !== 1) {
     const got = `${tensor.dtype} of shape ${shapeText(tensor)}`;
-    throw typeError({ name: "sinks", expected: "an f32 tensor of shape [Hq]", got });
+    const remedy = "pass new Tensor(Float32Array.from(logits), [Hq])";
+    throw typeError({ name: "sinks", expected: "an f32 tensor of shape [Hq]", got, remedy });
   }
   const [length = 0] = tensor.shape;
   const [stride = 1] = tensor.strides;
@@ -269,12 +307,15 @@ export function checkOut(out: unknown, inputs: Inputs): Tensor | null {
   const { shape, dtype } = inputs;
   const tensor = checkedTensor("out", out, "[B, Hq, M, Dv]");
   if (tensor.dtype !== dtype) {
-    throw typeError({ name: "out.dtype", expected: `${dtype}, as query`, got: tensor.dtype });
+    const remedy = `leave it out for a new tensor, or pass one of ${dtype}`;
+    const expectedType = `${dtype}, as query`;
+    throw typeError({ name: "out.dtype", expected: expectedType, got: tensor.dtype, remedy });
   }
   const expected = [shape.B, shape.Hq, shape.M, shape.Dv];
   if (expected.some((length, axis) => tensor.shape[axis] !== length)) {
     const want = `shape [${expected.join(", ")}]`;
-    throw rangeError({ name: "out", expected: want, got: shapeText(tensor) });
+    const remedy = "leave it out for a new tensor, or pass one of [B, Hq, M, Dv]";
+    throw rangeError({ name: "out", expected: want, got: shapeText(tensor), remedy });
   }
   for (const name of ["query", "key", "value"] as const) {
     if (!sharesMemory(tensor, inputs[name])) continue;
@@ -288,7 +329,7 @@ export function checkOut(out: unknown, inputs: Inputs): Tensor | null {
   }
   if (!overlaps(tensor)) return tensor;
   const got = `[${tensor.strides.join(", ")}]`;
-  const remedy = "two indices would share one element";
+  const remedy = "leave out the strides: two indices would share one element";
   throw rangeError({ name: "out.strides", expected: "strides without overlap", got, remedy });
 }
 

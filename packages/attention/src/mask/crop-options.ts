@@ -34,7 +34,12 @@ interface Limits {
 
 function checkInteger(name: string, value: unknown, { least, most, remedy }: Limits): number {
   if (typeof value !== "number") {
-    throw typeError({ name, expected: "an integer", got: describe(value) });
+    throw typeError({
+      name,
+      expected: "an integer",
+      got: describe(value),
+      remedy: "pass a number",
+    });
   }
   if (Number.isInteger(value) && value >= least && value <= most) return value;
   const expected = `an integer from ${least} to ${most}`;
@@ -45,11 +50,13 @@ function batchOf(name: string, value: PerBatch, maskB: number): number {
   if (typeof value === "number") return 1;
   if (!Array.isArray(value) && !(value instanceof Int32Array)) {
     const expected = "an integer, or one per batch element";
-    throw typeError({ name, expected, got: describe(value) });
+    const remedy = "write one number for all, or an array or Int32Array with one each";
+    throw typeError({ name, expected, got: describe(value), remedy });
   }
   if (value.length > 0 && (maskB === 1 || value.length === maskB)) return value.length;
   const expected = maskB === 1 ? "at least one integer" : `one integer, or ${maskB} of them`;
-  throw rangeError({ name, expected, got: `${value.length}` });
+  const remedy = "give one per batch element, or one number for all";
+  throw rangeError({ name, expected, got: `${value.length}`, remedy });
 }
 
 const at = (value: PerBatch, b: number): unknown => (typeof value === "number" ? value : value[b]);
@@ -67,7 +74,13 @@ export function checkedCrop(mask: BlockMask, options: CropOptions): Crop {
   const B = Math.max(...counts);
   if (counts.some((count) => count !== 1 && count !== B)) {
     const got = `${counts[1]} and ${counts[2]}`;
-    throw rangeError({ name: "first and kvLength", expected: "equally many integers", got });
+    const remedy = "give both one per batch element, or one number for all";
+    throw rangeError({
+      name: "first and kvLength",
+      expected: "equally many integers",
+      got,
+      remedy,
+    });
   }
   const each = <T>(make: (b: number) => T): T[] => Array.from({ length: B }, (_, b) => make(b));
   const firsts = each((b) =>

@@ -14,7 +14,8 @@ function checkedIntegers(name: string, values: unknown): readonly number[] {
     Array.isArray(values) || (ArrayBuffer.isView(values) && !(values instanceof DataView));
   if (!isList) {
     const expected = "an array of integers, or an Int32Array";
-    throw typeError({ name, expected, got: describe(values) });
+    const remedy = `write [3, 2], or pass the Int32Array itself`;
+    throw typeError({ name, expected, got: describe(values), remedy });
   }
   const list = Array.from(values as ArrayLike<unknown>);
   const wrong = list.findIndex(
@@ -24,7 +25,8 @@ function checkedIntegers(name: string, values: unknown): readonly number[] {
   if (wrong < 0) return list as readonly number[];
   const error = typeof list[wrong] === "number" ? rangeError : typeError;
   const expected = `an integer from 0 to ${MOST_POSITIONS}`;
-  throw error({ name: `${name}[${wrong}]`, expected, got: describe(list[wrong]) });
+  const remedy = "count whole tokens";
+  throw error({ name: `${name}[${wrong}]`, expected, got: describe(list[wrong]), remedy });
 }
 
 /**
@@ -41,7 +43,8 @@ export function documentIdsFromLengths(lengths: ArrayLike<number>): Int32Array {
   const total = checked.reduce((sum, length) => sum + length, 0);
   if (total < 1 || total > MOST_POSITIONS) {
     const expected = `lengths that add up to 1 .. ${MOST_POSITIONS}`;
-    throw rangeError({ name: "lengths", expected, got: String(total) });
+    const remedy = "give at least one document that has positions";
+    throw rangeError({ name: "lengths", expected, got: String(total), remedy });
   }
   const ids = new Int32Array(total);
   let start = 0;
@@ -71,7 +74,8 @@ export function documentIdsFromOffsets(offsets: ArrayLike<number>): Int32Array {
   const falls = checked.findIndex((offset, i) => i > 0 && offset < (checked[i - 1] ?? 0));
   if (falls > 0) {
     const expected = `at least ${checked[falls - 1]}, the offset before it`;
-    throw rangeError({ name: `offsets[${falls}]`, expected, got: String(checked[falls]) });
+    const remedy = "pass running totals, or call documentIdsFromLengths with lengths";
+    throw rangeError({ name: `offsets[${falls}]`, expected, got: String(checked[falls]), remedy });
   }
   const lengths = checked.slice(1).map((offset, i) => offset - (checked[i] ?? 0));
   if (checked.at(-1) !== 0) return documentIdsFromLengths(lengths);

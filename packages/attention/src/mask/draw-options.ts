@@ -42,11 +42,13 @@ export function checkedDrawing(
 ): Drawing {
   const { b = 0, h = 0, title = "", cells = defaultCells } = options;
   if (typeof title !== "string") {
-    throw typeError({ name: "title", expected: "a string", got: describe(title) });
+    const remedy = "leave it out for none";
+    throw typeError({ name: "title", expected: "a string", got: describe(title), remedy });
   }
   if (!Number.isInteger(cells) || cells < 1 || cells > 4096) {
     const expected = "an integer from 1 to 4096";
-    throw rangeError({ name: "cells", expected, got: describe(cells) });
+    const remedy = `leave it out for ${defaultCells}`;
+    throw rangeError({ name: "cells", expected, got: describe(cells), remedy });
   }
   const head = sliceBlockMask(mask, { b, h });
   return { head, title, caption: captionOf(mask, head, { b, h }), cells };

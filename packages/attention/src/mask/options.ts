@@ -27,7 +27,9 @@ function checkCount(name: string, value: unknown): void {
   if (typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= LARGEST)
     return;
   const error = typeof value === "number" ? rangeError : typeError;
-  throw error({ name, expected: `an integer from 1 to ${LARGEST}`, got: describe(value) });
+  const expected = `an integer from 1 to ${LARGEST}`;
+  const remedy = "pass the length of the tensor's axis, or a block size";
+  throw error({ name, expected, got: describe(value), remedy });
 }
 
 function checkPerBatch(
@@ -36,7 +38,8 @@ function checkPerBatch(
   { B, least, most }: { readonly B: number; readonly least: number; readonly most: number },
 ): void {
   if (!(values instanceof Int32Array)) {
-    throw typeError({ name, expected: `an Int32Array of ${B}`, got: describe(values) });
+    const remedy = "write Int32Array.of(...) with one number per batch element";
+    throw typeError({ name, expected: `an Int32Array of ${B}`, got: describe(values), remedy });
   }
   if (values.length !== B) {
     const remedy = "give one number per batch element";
@@ -44,7 +47,9 @@ function checkPerBatch(
   }
   const wrong = values.find((value) => value < least || value > most);
   if (wrong === undefined) return;
-  throw rangeError({ name, expected: `integers from ${least} to ${most}`, got: String(wrong) });
+  const expected = `integers from ${least} to ${most}`;
+  const remedy = "correct it, or the lengths that bound it";
+  throw rangeError({ name, expected, got: String(wrong), remedy });
 }
 
 /**

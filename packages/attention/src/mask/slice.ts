@@ -87,12 +87,14 @@ function checkedRange(
   const [start, end]: readonly unknown[] =
     Array.isArray(given) && given.length === 2 ? given : [given, Number(given) + 1];
   if (typeof start !== "number" || typeof end !== "number") {
-    throw typeError({ name, expected: "a number, or [start, end]", got: describe(range) });
+    const remedy = "write 3 for one, [0, 4] for the first four";
+    throw typeError({ name, expected: "a number, or [start, end]", got: describe(range), remedy });
   }
   const most = shared ? Infinity : length;
   const fits =
     Number.isInteger(start) && Number.isInteger(end) && 0 <= start && start < end && end <= most;
   if (fits) return shared ? [0, 1] : [start, end];
   const expected = `0 <= start < end <= ${most}`;
-  throw rangeError({ name, expected, got: describe(range) });
+  const remedy = "keep to what the mask was built for, or leave it out for all";
+  throw rangeError({ name, expected, got: describe(range), remedy });
 }

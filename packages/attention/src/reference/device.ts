@@ -5,7 +5,7 @@
  * it settles whether the kernel is right; against `referenceAttention` with the plain functions, whether tracing is. A block mask
  * is believed only where it is the sole statement of the mask (bits, or no expression); elsewhere the expression decides.
  */
-import { internalError } from "../errors.ts";
+import { internalError, typeError } from "../errors.ts";
 import { printExpression } from "../ir/print.ts";
 import type { Expression, Position } from "../ir/types.ts";
 import { type BlockMask, FULL, RUN_STRIDE, wordsPerBlock } from "../mask/block-mask.ts";
@@ -30,7 +30,15 @@ export function openReference(): Device {
       return kernels.size;
     },
     async kernel(spec) {
-      if (closed) throw new TypeError("device: expected an open device, got a closed one");
+      if (closed) {
+        const remedy = "open another one";
+        throw typeError({
+          name: "device",
+          expected: "an open device",
+          got: "a closed one",
+          remedy,
+        });
+      }
       const key = keyOf(spec);
       const kernel = kernels.get(key) ?? kernelFor(spec);
       kernels.set(key, kernel);

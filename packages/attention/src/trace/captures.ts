@@ -32,6 +32,7 @@ function arrayLeaf(path: string, array: CapturedArray): Leaf {
     name: path,
     expected: "at least one element, since an index outside is clamped to the nearest one",
     got: `shape [${array.shape.join(", ")}]`,
+    remedy: "leave it out, or give it one element that changes nothing",
   });
 }
 
@@ -49,6 +50,7 @@ function leafOf(path: string, value: unknown): Leaf {
     expected:
       "a number, a boolean, constant(...), a typed array, nested arrays, a Tensor or a function",
     got: describe(value),
+    remedy: "capture each number, array or function that the function needs under its own name",
   });
 }
 

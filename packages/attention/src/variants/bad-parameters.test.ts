@@ -173,5 +173,6 @@ describe("a variant's parameters", () => {
   test.each(rows)("%s is refused", (call, kind, message) => {
     expect(call).toThrow(kind);
     expect(call).toThrow(message);
+    expect(call).toThrow(/^[^:]+: expected [^]+, got [^]+; [^]+[^.]$/);
   });
 });

@@ -35,7 +35,9 @@ export function graphormer({ distance, spatial, path, edge }: GraphBias): ScoreM
   checkPart("edge", edge, { rank: 3, dtype: null });
   const steps = path.shape[2] ?? 0;
   if (steps < 1 || steps > 64) {
-    throw rangeError({ name: "path", expected: "1 to 64 steps (axis 2)", got: String(steps) });
+    const remedy = "cut the paths, or pad them with kind 0";
+    const expected = "1 to 64 steps (axis 2)";
+    throw rangeError({ name: "path", expected, got: String(steps), remedy });
   }
   return scoreMod(
     { ...parts, steps: constant(steps) },
@@ -57,13 +59,17 @@ interface Part {
 
 function checkPart(name: string, part: unknown, { rank, dtype }: Part): void {
   if (!(part instanceof Tensor)) {
-    throw typeError({ name, expected: "a Tensor", got: describe(part) });
+    const remedy = "wrap the array: new Tensor(data, shape)";
+    throw typeError({ name, expected: "a Tensor", got: describe(part), remedy });
   }
   if ((part.dtype === "i32") !== (dtype === "i32")) {
-    throw typeError({ name, expected: dtype ?? "a floating-point tensor", got: part.dtype });
+    const expected = dtype ?? "a floating-point tensor";
+    const remedy = `make it of ${dtype === null ? "a Float32Array" : "an Int32Array"}`;
+    throw typeError({ name, expected, got: part.dtype, remedy });
   }
   if (part.shape.length === rank) return;
-  throw rangeError({ name, expected: `${rank} axes`, got: describe(part.shape) });
+  const remedy = "give a missing axis a length of 1";
+  throw rangeError({ name, expected: `${rank} axes`, got: describe(part.shape), remedy });
 }
 
 /** A ring of nodes with two kinds of edges, every third one of kind 2. */

@@ -69,11 +69,13 @@ export function headBias(table: Tensor): ScoreMod {
 
 function checkTable(table: unknown, rank: number): void {
   if (!(table instanceof Tensor)) {
-    throw typeError({ name: "table", expected: "a Tensor", got: describe(table) });
+    const remedy = "wrap the array: new Tensor(data, shape)";
+    throw typeError({ name: "table", expected: "a Tensor", got: describe(table), remedy });
   }
   if (table.shape.length === rank && table.size > 0) return;
   const expected = `${rank} axes, each at least 1`;
-  throw rangeError({ name: "table", expected, got: describe(table.shape) });
+  const remedy = "give a missing axis a length of 1";
+  throw rangeError({ name: "table", expected, got: describe(table.shape), remedy });
 }
 
 const normal = (shape: readonly number[], seed: number): Tensor => {

@@ -40,6 +40,7 @@ export function mlaRope({ query, key, scale }: RopeParts): ScoreMod {
       name: "query and key",
       expected: "[B, Hq, positions, R] and [B, positions, R] with R from 1 to 128",
       got: `${describe(query.shape)} and ${describe(key.shape)}`,
+      remedy: "cut both from one projection, so that B and R agree",
     });
   }
   return scoreMod(
@@ -55,10 +56,12 @@ export function mlaRope({ query, key, scale }: RopeParts): ScoreMod {
 
 function checkPart(name: string, part: unknown, rank: number): void {
   if (!(part instanceof Tensor)) {
-    throw typeError({ name, expected: "a Tensor", got: describe(part) });
+    const remedy = "wrap the array: new Tensor(data, shape)";
+    throw typeError({ name, expected: "a Tensor", got: describe(part), remedy });
   }
   if (part.shape.length === rank) return;
-  throw rangeError({ name, expected: `${rank} axes`, got: describe(part.shape) });
+  const remedy = "give a missing axis a length of 1";
+  throw rangeError({ name, expected: `${rank} axes`, got: describe(part.shape), remedy });
 }
 
 export const mlaRopeEntry: GalleryEntry = {

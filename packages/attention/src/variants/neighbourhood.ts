@@ -13,7 +13,7 @@ export const inWindow = (q: number, kv: number, length: number, half: number): b
 export function halfOf(name: string, window: number, length: number): number {
   checkInteger(name, window, { least: 1, most: length, remedy: "make the window fit the grid" });
   if (window % 2 === 1) return (window - 1) / 2;
-  const remedy = "an odd window has the query in its middle";
+  const remedy = `write ${window - 1} or ${window + 1}, which have the query in their middle`;
   throw rangeError({ name, expected: "an odd integer", got: String(window), remedy });
 }
 

@@ -20,11 +20,14 @@ export function perBatch(
   choice: readonly number[] | Int32Array,
 ): MaskMod {
   if (!Array.isArray(masks)) {
-    throw typeError({ name: "masks", expected: "an array of masks", got: describe(masks) });
+    const remedy = "write [mask] for a single one";
+    throw typeError({ name: "masks", expected: "an array of masks", got: describe(masks), remedy });
   }
   const last = masks.at(-1);
-  if (last === undefined)
-    throw rangeError({ name: "masks", expected: "at least one", got: "none" });
+  if (last === undefined) {
+    const remedy = "leave out the mask to attend everywhere";
+    throw rangeError({ name: "masks", expected: "at least one", got: "none", remedy });
+  }
   const chosen = integersOf("choice", choice, { most: masks.length - 1 });
   return masks.slice(0, -1).reduceRight(
     (others: MaskMod, mask, number) =>

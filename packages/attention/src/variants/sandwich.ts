@@ -20,7 +20,8 @@ export function sandwich(heads: number, width: number): ScoreMod {
   checkInteger("heads", heads, { least: 1 });
   checkInteger("width", width, { least: 2, most: 256 });
   if (width % 2 === 1) {
-    throw rangeError({ name: "width", expected: "an even integer", got: String(width) });
+    const remedy = `write ${width - 1} or ${width + 1}: the waves come in pairs`;
+    throw rangeError({ name: "width", expected: "an even integer", got: String(width), remedy });
   }
   const rates = Float32Array.from({ length: heads }, (_, h) => heads / (8 * (h + 1)));
   const waves = Float32Array.from(

@@ -10,17 +10,14 @@ export interface Bounds {
   readonly remedy?: string;
 }
 
-const withRemedy = (remedy: string | undefined): { remedy?: string } =>
-  remedy === undefined ? {} : { remedy };
-
 /**
  * @throws TypeError   not a number
  * @throws RangeError  not an integer, or out of bounds
  */
 export function checkInteger(name: string, value: unknown, bounds: Bounds = {}): void {
-  const { least = 0, most = MOST, remedy } = bounds;
+  const { least = 0, most = MOST, remedy = "round it, and keep it within these bounds" } = bounds;
   const expected = `an integer from ${least} to ${most}`;
-  const mistake = { name, expected, got: describe(value), ...withRemedy(remedy) };
+  const mistake = { name, expected, got: describe(value), remedy };
   if (typeof value !== "number") throw typeError(mistake);
   if (!Number.isInteger(value) || value < least || value > most) throw rangeError(mistake);
 }
@@ -29,35 +26,38 @@ export function checkInteger(name: string, value: unknown, bounds: Bounds = {}):
  * @throws TypeError   not a number
  * @throws RangeError  NaN or infinite
  */
-export function checkFinite(name: string, value: unknown, remedy?: string): void {
-  const mistake = {
-    name,
-    expected: "a finite number",
-    got: describe(value),
-    ...withRemedy(remedy),
-  };
+export function checkFinite(
+  name: string,
+  value: unknown,
+  remedy = "pass a number that is neither NaN nor infinite",
+): void {
+  const mistake = { name, expected: "a finite number", got: describe(value), remedy };
   if (typeof value !== "number") throw typeError(mistake);
   if (!Number.isFinite(value)) throw rangeError(mistake);
 }
 
 /** As `checkFinite`, and above 0. */
-export function checkPositive(name: string, value: unknown, remedy?: string): void {
+export function checkPositive(
+  name: string,
+  value: unknown,
+  remedy = "pass a finite number above 0",
+): void {
   checkFinite(name, value, remedy);
   if (Number(value) > 0) return;
-  throw rangeError({
-    name,
-    expected: "a number above 0",
-    got: describe(value),
-    ...withRemedy(remedy),
-  });
+  throw rangeError({ name, expected: "a number above 0", got: describe(value), remedy });
 }
 
 /** A list as plain numbers. @throws TypeError  not an array or typed array */
 function listOf(name: string, values: unknown): readonly unknown[] {
   if (Array.isArray(values)) return values;
   if (ArrayBuffer.isView(values) && Symbol.iterator in values) return [...(values as Int32Array)];
-  throw typeError({ name, expected: "an array or typed array of numbers", got: describe(values) });
+  const expected = "an array or typed array of numbers";
+  const remedy = "write [1, 2], or pass the typed array itself";
+  throw typeError({ name, expected, got: describe(values), remedy });
 }
+
+/** The end of the message about an empty list. */
+const nothing = { got: "none", remedy: "leave the variant out where there is nothing to say" };
 
 /**
  * The integers of a list, copied.
@@ -67,7 +67,7 @@ function listOf(name: string, values: unknown): readonly unknown[] {
  */
 export function integersOf(name: string, values: unknown, bounds: Bounds = {}): Int32Array {
   const list = listOf(name, values);
-  if (list.length === 0) throw rangeError({ name, expected: "at least one integer", got: "none" });
+  if (list.length === 0) throw rangeError({ name, expected: "at least one integer", ...nothing });
   for (const [at, value] of list.entries()) checkInteger(`${name}[${at}]`, value, bounds);
   return Int32Array.from(list as number[]);
 }
@@ -75,7 +75,7 @@ export function integersOf(name: string, values: unknown, bounds: Bounds = {}): 
 /** As `integersOf`, for finite numbers in f32. */
 export function floatsOf(name: string, values: unknown): Float32Array {
   const list = listOf(name, values);
-  if (list.length === 0) throw rangeError({ name, expected: "at least one number", got: "none" });
+  if (list.length === 0) throw rangeError({ name, expected: "at least one number", ...nothing });
   for (const [at, value] of list.entries()) checkFinite(`${name}[${at}]`, value);
   return Float32Array.from(list as number[]);
 }

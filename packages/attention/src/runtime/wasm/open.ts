@@ -51,7 +51,12 @@ function checkedThreads(threads: number | "auto", host: Host): number {
 function checkedBytes(name: string, bytes: number, least: number): number {
   if (Number.isInteger(bytes) && bytes >= least && bytes <= MAX_MEMORY_BYTES) return bytes;
   const expected = `an integer number of bytes from ${least} to ${MAX_MEMORY_BYTES}`;
-  throw rangeError({ name, expected, got: describe(bytes), remedy: "leave it out for the default" });
+  throw rangeError({
+    name,
+    expected,
+    got: describe(bytes),
+    remedy: "leave it out for the default",
+  });
 }
 
 /** The engine compiles for the features that it has; the name says which were taken. */
