@@ -34,7 +34,11 @@ function failNotScalar(value: Value, site: Site): never {
   if (value.kind === "nothing") {
     fail(site, `This is ${value.text}`, "Give it a value on every path, or leave it out.");
   }
-  fail(site, `This is ${describeValue(value)}, not a number`, "Use numbers and booleans.");
+  const isText = value.kind === "text";
+  const remedy = isText
+    ? "Write a number: strings name properties only."
+    : "Use numbers and booleans.";
+  fail(site, `This is ${describeValue(value)}, not a number`, remedy);
 }
 
 /** `Number(value)`. */

@@ -2,6 +2,7 @@
 import type { Identifier } from "acorn";
 import { siteOf } from "./context.ts";
 import type { Tracer } from "./context.ts";
+import { insteadOfGlobal } from "./instead.ts";
 import type { Scope } from "./scope.ts";
 import { fail } from "./site.ts";
 import type { Source } from "./source.ts";
@@ -94,6 +95,10 @@ export function failFreeName(t: Tracer, node: Identifier, scope: Scope): never {
   const { name } = node;
   if (name === "arguments") {
     fail(siteOf(scope, node), "`arguments` is not traced", "Name the parameters.");
+  }
+  const instead = insteadOfGlobal.get(name);
+  if (instead !== undefined) {
+    fail(siteOf(scope, node), `\`${name}\` has no meaning in a kernel`, instead);
   }
   const problem = `\`${name}\` is not visible to the compiler: a function's text does not show its closure`;
   return fail(siteOf(scope, node), problem, remedyFor(t, scope.source, name));

@@ -3,6 +3,7 @@ import type { Builder } from "../ir/builder.ts";
 import { and } from "./choose.ts";
 import { scalarType, toCondition, toNumber } from "./coerce.ts";
 import type { Site } from "./site.ts";
+import { insteadOfNumber } from "./instead.ts";
 import { checkArity, mathRecord } from "./math.ts";
 import { compare, staticNumber } from "./numbers.ts";
 import type { Num } from "./numbers.ts";
@@ -78,7 +79,8 @@ function numberFunction(builder: Builder): CallableValue {
     const constant = numberConstants.get(name);
     return constant === undefined ? (functions.get(name) ?? null) : staticValue(constant);
   };
-  return unaryFunction("Number", (arg, site) => toNumber(builder, arg, site), member);
+  const hint = (name: string): string | undefined => insteadOfNumber.get(name);
+  return { ...unaryFunction("Number", (arg, site) => toNumber(builder, arg, site), member), hint };
 }
 
 /** What a name means that the function does not declare, or null: a free variable. */

@@ -2,6 +2,7 @@
 import type { Builder, OperatorOp } from "../ir/builder.ts";
 import type { MathOp, RoundingOp } from "../ir/types.ts";
 import { toNumber } from "./coerce.ts";
+import { insteadOfMath } from "./instead.ts";
 import { fail } from "./site.ts";
 import type { Site } from "./site.ts";
 import { arithmetic, asFloat, asInteger, power, staticNumber, toInt32 } from "./numbers.ts";
@@ -168,5 +169,6 @@ export function mathRecord(builder: Builder): RecordValue {
     return row === undefined ? null : mathFunction(builder, name, row);
   };
   const names = [...Object.keys(mathRows), ...mathConstants.keys()];
-  return { kind: "record", title: "Math", names, get };
+  const hint = (name: string): string => insteadOfMath.get(name) ?? "";
+  return { kind: "record", title: "Math", names, get, hint };
 }

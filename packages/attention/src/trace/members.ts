@@ -2,6 +2,7 @@
 import { dimensions, distribute, fullyIndexed, toIndex, toNumber } from "./coerce.ts";
 import type { Tracer } from "./context.ts";
 import { lengthName } from "./captures.ts";
+import { insteadOfArray, insteadOfMethod } from "./instead.ts";
 import { fail } from "./site.ts";
 import type { Operand } from "./operators.ts";
 import type { Site } from "./site.ts";
@@ -51,8 +52,12 @@ function elementOf(t: Tracer, tensor: TensorValue, key: Operand, site: Site): Va
 function itemOf(t: Tracer, list: ListValue, key: Operand, site: Site): Value {
   const { value } = key;
   if (value.kind === "text" && value.value === "length") return staticValue(list.items.length);
-  const index = value.kind === "text" ? null : toNumber(t.builder, value, key.site);
-  if (index?.kind !== "static") {
+  if (value.kind === "text") {
+    const remedy = insteadOfArray.get(value.value) ?? "Use its elements and its length.";
+    return fail(key.site, `An array has no \`${value.value}\` in a kernel`, remedy);
+  }
+  const index = toNumber(t.builder, value, key.site);
+  if (index.kind !== "static") {
     const remedy = "Capture the array, and index the captured one.";
     return fail(key.site, "This index of an array is not known before the kernel runs", remedy);
   }
@@ -66,17 +71,23 @@ function itemOf(t: Tracer, list: ListValue, key: Operand, site: Site): Value {
 }
 
 function memberOf(callable: CallableValue, key: Operand, site: Site): Value {
-  const { value: name } = key;
-  const value = name.kind === "text" ? (callable.member?.(name.value) ?? null) : null;
-  return (
-    value ?? fail(site, `${callable.title} has no properties in a kernel`, "Call it directly.")
-  );
+  const name = key.value.kind === "text" ? key.value.value : "";
+  const value = callable.member?.(name) ?? null;
+  if (value !== null) return value;
+  const what = name === "" ? "such property" : `\`${name}\``;
+  const remedy = callable.hint?.(name) ?? "Call it directly.";
+  return fail(site, `${callable.title} has no ${what} in a kernel`, remedy);
 }
 
 /** A number has no members; one that was read from a tensor had an index too many. */
-function failNumber(value: ScalarValue, site: Site): never {
+function failNumber(value: ScalarValue, key: Operand, site: Site): never {
   const { op, attr, args } = value.node;
-  if (op !== "load") fail(site, "A number has no properties in a kernel", "Use the number itself.");
+  const method = key.value.kind === "text" ? key.value.value : null;
+  const instead = method === null ? undefined : insteadOfMethod.get(method);
+  if (op !== "load" || instead !== undefined) {
+    const remedy = instead ?? "Use the number itself.";
+    fail(site, "A number has no properties in a kernel", remedy);
+  }
   const name = String(attr);
   const problem = `\`${name}\` has ${dimensions(args.length)} and gets one index too many`;
   return fail(site, problem, `Write ${fullyIndexed(name, args.length)}.`);
@@ -95,7 +106,7 @@ export function readMember(t: Tracer, object: Value, key: Operand, site: Site): 
       case "callable":
         return memberOf(value, key, site);
       case "scalar":
-        return failNumber(value, site);
+        return failNumber(value, key, site);
       default: {
         const remedy = "Read properties of the captures and of the position only.";
         return fail(site, `This is ${describeValue(value)}, which has no properties`, remedy);

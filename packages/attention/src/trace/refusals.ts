@@ -3,7 +3,10 @@
 type Refusal = readonly [problem: string, remedy: string];
 
 const noClasses: Refusal = ["Classes are not traced", "Use helper functions and captures."];
-const noStrings: Refusal = ["Strings have no meaning in a kernel", "Use numbers and booleans."];
+const noStrings: Refusal = [
+  "Strings have no meaning in a kernel",
+  "Write the number itself: `x` in place of `${x}`; compare and index with numbers.",
+];
 const notPure: Refusal = [
   "A score or mask function is evaluated at once, in any order",
   "Use an ordinary function without `async` and `*`.",
@@ -23,7 +26,10 @@ export const refusals: Readonly<Record<string, Refusal>> = {
   Super: noClasses,
   ClassExpression: noClasses,
   ClassDeclaration: noClasses,
-  NewExpression: ["Objects cannot be created in a kernel", "Create it outside, and capture it."],
+  NewExpression: [
+    "Objects cannot be created in a kernel",
+    "Create it outside, and capture its numbers: a typed array, a Tensor, or constant([...]).",
+  ],
   TemplateLiteral: noStrings,
   TaggedTemplateExpression: noStrings,
   AwaitExpression: notPure,

@@ -55,6 +55,8 @@ export interface CallableValue {
   readonly text?: { readonly source: Source; readonly node: FunctionNode };
   /** Its properties: `Number.isNaN`. */
   readonly member?: (name: string) => Value | null;
+  /** What to write in place of a property that is not there. */
+  readonly hint?: (name: string) => string | undefined;
 }
 
 export interface ChoiceValue {
