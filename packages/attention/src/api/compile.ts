@@ -4,7 +4,7 @@ import { mergeCaptures, prefixCaptures } from "../ir/rename.ts";
 import { printExpression } from "../ir/print.ts";
 import type { CaptureValues, Expression } from "../ir/types.ts";
 import { needsBits } from "../mask/needs-bits.ts";
-import type { Device, Kernel, KernelSpec, LaunchResult } from "../runtime/device.ts";
+import type { Device, Kernel, KernelSpec, LaunchResult, Target } from "../runtime/device.ts";
 import { chooseSchedule } from "../schedule/choose-schedule.ts";
 import type { FloatType, Tensor } from "../tensor.ts";
 import { type Traced, traceMod } from "../trace/trace-mod.ts";
@@ -38,6 +38,8 @@ export interface CompiledAttention {
   readonly source: string;
   /** Tile sizes, by name. */
   readonly tile: Readonly<Record<string, number>>;
+  /** Which target the next `run` computes on: the device's own, or what serves until its compiler is done. */
+  readonly servedBy: Target;
   /** The same as `attention` with this variant; compiles nothing for a new length, batch, scale or captured number. */
   run(
     query: Tensor,
@@ -224,6 +226,10 @@ class Compiled implements CompiledAttention {
 
   get tile(): Readonly<Record<string, number>> {
     return this.#kernel.tile;
+  }
+
+  get servedBy(): Target {
+    return this.#kernel.servedBy ?? this.#program.device.target;
   }
 
   run(

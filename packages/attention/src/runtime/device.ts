@@ -76,6 +76,8 @@ export interface Kernel {
   readonly tile: Readonly<Record<string, number>>;
   /** The kernel as text in the target's own language. */
   source(): string;
+  /** Which target the next run computes on, where it may be another one until a compiler is done. Default: the device's. */
+  readonly servedBy?: Target;
   run(launch: Launch): Promise<LaunchResult>;
 }
 
