@@ -6,6 +6,8 @@ const config: ViteUserConfig = defineConfig({
     include: ["{packages,apps}/*/{src,test}/**/*.test.ts", "{tools,test}/**/*.test.ts"],
     // WebAssembly memories and worker threads of one test file never meet another's.
     pool: "forks",
+    // Tests that name no device are not about one, and a compiler per kernel would take minutes.
+    env: { VIGIL_DEVICE: "wasm" },
     testTimeout: 60_000,
     hookTimeout: 120_000,
     reporters: ["default", "./tools/skips/reporter.ts"],

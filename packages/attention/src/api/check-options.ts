@@ -43,7 +43,15 @@ const names: {
     kvLength: true,
   },
   crop: { first: true, M: true, N: true, kvLength: true },
-  openDevice: { threads: true, background: true, revectorize: true },
+  openDevice: {
+    threads: true,
+    background: true,
+    revectorize: true,
+    compiler: true,
+    isa: true,
+    cacheFolder: true,
+    warm: true,
+  },
 };
 
 /** @throws TypeError  not an object, or an object with a name that the function does not know */

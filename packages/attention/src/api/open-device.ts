@@ -20,6 +20,20 @@ export interface DeviceOptions {
    * whole process, before its first kernel is compiled.
    */
   readonly revectorize?: boolean;
+  /** native: the C compiler, perhaps with arguments. Default: the variable CC, else the first of gcc, clang and cc on PATH. */
+  readonly compiler?: string;
+  /** native: instructions to compile to. Default "auto": the best that processor, compiler and system have. */
+  readonly isa?: "auto" | "avx2" | "avx512" | "avx512-bf16" | "amx";
+  /**
+   * Where compiled kernels are kept for the next process; null: nowhere. Default: the folder that the variable VIGIL_CACHE_DIR
+   * names, else `vigil` in the user's folder for caches. Nothing is kept where others may write.
+   */
+  readonly cacheFolder?: string | null;
+  /**
+   * native: "background" computes on wasm until a kernel is compiled, and `servedBy` says which it is. Default: the first run of
+   * a kernel waits for the compiler.
+   */
+  readonly warm?: "background";
 }
 
 /** An opened device, with the reason for the choice where there was one. */
@@ -32,16 +46,46 @@ export interface Opened {
 const openers: {
   readonly [K in Exclude<DeviceName, "auto">]: (options: DeviceOptions) => Promise<Device>;
 } = {
+  native: openNative,
   wasm: async (options) => (await import("../runtime/wasm/open.ts")).openWasm(options),
   reference: async () => (await import("../reference/device.ts")).openReference(),
 };
 
+/** With what serves until a kernel is compiled, where that is asked for. */
+async function openNative({ warm, ...options }: DeviceOptions): Promise<Device> {
+  const { openNative: open } = await import("../runtime/native/open.ts");
+  if (warm === undefined) return open(options);
+  const meanwhile = await openers.wasm(options);
+  try {
+    return await open({ ...options, meanwhile });
+  } catch (error) {
+    await meanwhile.close();
+    throw error;
+  }
+}
+
 /** What `auto` tries, best first. The reference is never chosen: it is asked for by name. */
-const preference: readonly Exclude<DeviceName, "auto" | "reference">[] = ["wasm"];
+const preference: readonly Exclude<DeviceName, "auto" | "reference">[] = ["native", "wasm"];
+
+function checkNativeOptions({ compiler, cacheFolder, warm }: Record<string, unknown>): void {
+  const isText = (value: unknown): boolean => typeof value === "string" && value.trim() !== "";
+  if (compiler !== undefined && !isText(compiler)) {
+    const remedy = 'name a program, for example "gcc-13"';
+    throw typeError({ name: "compiler", expected: "a program", got: describe(compiler), remedy });
+  }
+  if (cacheFolder !== undefined && cacheFolder !== null && !isText(cacheFolder)) {
+    const remedy = "pass null to keep nothing";
+    const [name, got] = ["cacheFolder", describe(cacheFolder)];
+    throw typeError({ name, expected: "a folder's path or null", got, remedy });
+  }
+  if (warm === undefined || warm === "background") return;
+  const remedy = "leave it out to wait for the compiler";
+  throw rangeError({ name: "warm", expected: '"background"', got: describe(warm), remedy });
+}
 
 function checkDeviceOptions(options: DeviceOptions): DeviceOptions {
   checkOptions("openDevice", options);
-  const { threads, revectorize, background }: Record<string, unknown> = { ...options };
+  const { threads, revectorize, background, ...native }: Record<string, unknown> = { ...options };
   const isCount =
     typeof threads === "number" && Number.isInteger(threads) && threads >= 1 && threads <= 256;
   if (threads !== undefined && threads !== "auto" && !isCount) {
@@ -50,13 +94,35 @@ function checkDeviceOptions(options: DeviceOptions): DeviceOptions {
     throw rangeError({ name: "threads", expected, got: describe(threads), remedy });
   }
   for (const [name, flag] of Object.entries({ revectorize, background })) checkFlag(name, flag);
+  checkNativeOptions(native);
   return options;
+}
+
+/** The environment variable that says what `auto` means. */
+const WISH = "VIGIL_DEVICE";
+
+const isTarget = (name: string): name is keyof typeof openers => Object.hasOwn(openers, name);
+
+/** @throws RangeError  the variable names no target */
+function wishedTarget(): keyof typeof openers | null {
+  const wish = typeof process === "object" ? process.env?.[WISH] : undefined;
+  if (wish === undefined || wish === "" || wish === "auto") return null;
+  if (isTarget(wish)) return wish;
+  const expected = `one of ${Object.keys(openers).join(", ")}`;
+  const remedy = "correct it, or unset it to take the fastest target";
+  throw rangeError({ name: WISH, expected, got: describe(wish), remedy });
 }
 
 /** Opens the best target of this machine and says what else there was. @throws UnsupportedError if there is none */
 export async function chooseDevice(options: DeviceOptions = {}): Promise<Opened> {
   const checked = checkDeviceOptions(options);
   const considered: { target: string; verdict: string }[] = [];
+  const wish = wishedTarget();
+  if (wish !== null) {
+    const device = await openers[wish](checked);
+    const verdict = `taken, as ${WISH} says: ${device.name}`;
+    return { device, considered: [{ target: wish, verdict }] };
+  }
   let refusal: unknown;
   for (const target of preference) {
     try {
@@ -74,9 +140,10 @@ export async function chooseDevice(options: DeviceOptions = {}): Promise<Opened>
 /**
  * Opens a device. A named target is opened or refused with the reason; only "auto" chooses.
  *
+ * - "native": C that this machine's gcc or clang compiles; Node on Linux, x86-64 with AVX2, and the package koffi.
  * - "wasm": WebAssembly SIMD, in Node and browsers.
  * - "reference": float64, four loops, slow: the meaning that everything else is checked against.
- * - "auto" (default): the fastest target here.
+ * - "auto" (default): the fastest target here, or the one that the environment variable VIGIL_DEVICE names.
  *
  * Dispose of it with `await using`, or call `close()`.
  *

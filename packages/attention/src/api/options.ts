@@ -41,13 +41,13 @@ export interface RunOptions {
 /** Where a call runs. */
 export interface Placement {
   /**
-   * An open device, or the name of a target: `"wasm"` and `"reference"` run there or throw. Default `"auto"`: the fastest
+   * An open device, or the name of a target: `"native"`, `"wasm"` and `"reference"` run there or throw. Default `"auto"`: the fastest
    * target that this machine has.
    */
   readonly device?: Device | DeviceName;
 }
 
-export type DeviceName = "auto" | "wasm" | "reference";
+export type DeviceName = "auto" | "native" | "wasm" | "reference";
 
 /** Queries and keys per block of the block mask: one number for both, or `[queries, keys]`. */
 export type BlockSize = number | readonly [queries: number, keys: number];
