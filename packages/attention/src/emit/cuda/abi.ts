@@ -35,7 +35,9 @@ export type GridRule =
   | "persistent"
   /** One block for each item. */
   | "items"
-  /** Decode: one block for each (b, h, row) to combine. */
+  /** Decode: itemCount * ceil(Hq / Hkv * M / tile.queries) blocks. */
+  | "splits"
+  /** Decode: combineCount * Hq / Hkv * M blocks, one for each (b, h, row). */
   | "combines";
 
 export interface CudaEntry {
