@@ -1,4 +1,9 @@
 /** The machine that kernels are compiled for and on. Everything that a test may want to be different is in this file. */
+import type * as ChildProcess from "node:child_process";
+import type * as FsSync from "node:fs";
+import type * as Fs from "node:fs/promises";
+import type * as Os from "node:os";
+import type * as Path from "node:path";
 import { UnsupportedError } from "../../errors.ts";
 
 /** The part of koffi that this target uses. */
@@ -37,12 +42,11 @@ export interface Machine {
 
 /** Node's own modules, by name: bundlers for browsers stop at the `node:` scheme even where it is never reached. */
 export const node = {
-  fs: (): typeof import("node:fs/promises") => process.getBuiltinModule("node:fs/promises"),
-  fsSync: (): typeof import("node:fs") => process.getBuiltinModule("node:fs"),
-  os: (): typeof import("node:os") => process.getBuiltinModule("node:os"),
-  path: (): typeof import("node:path") => process.getBuiltinModule("node:path"),
-  childProcess: (): typeof import("node:child_process") =>
-    process.getBuiltinModule("node:child_process"),
+  fs: (): typeof Fs => process.getBuiltinModule("node:fs/promises"),
+  fsSync: (): typeof FsSync => process.getBuiltinModule("node:fs"),
+  os: (): typeof Os => process.getBuiltinModule("node:os"),
+  path: (): typeof Path => process.getBuiltinModule("node:path"),
+  childProcess: (): typeof ChildProcess => process.getBuiltinModule("node:child_process"),
 } as const;
 
 const isNode = (): boolean => typeof process === "object" && process.versions?.node !== undefined;
