@@ -26,8 +26,12 @@ test("the extent of any range is the least and the greatest element in it", () =
     const [first, last] = [x % data.length, y % data.length].toSorted((a, b) => a - b);
     const part = [...data.subarray(first, (last ?? 0) + 1)];
     const expected = [Math.min(...part) + 0, Math.max(...part) + 0];
-    const [lo, hi] = extentOf(tensorOf(data), first ?? 0, last ?? 0);
-    expect([lo + 0, hi + 0]).toEqual(expected);
+    const pyramid = tensorOf(data);
+    // Looked through, then answered from the tree.
+    for (const _ of [1, 2]) {
+      const [lo, hi] = extentOf(pyramid, first ?? 0, last ?? 0);
+      expect([lo + 0, hi + 0]).toEqual(expected);
+    }
   });
   fc.assert(property, { numRuns: 2_000 });
 });
@@ -48,6 +52,28 @@ test("every range of lengths around the chunk size", () => {
 
 test("NaN is reported, and the other elements keep their extent", () => {
   const out = { lo: Infinity, hi: -Infinity, nan: false };
-  tensorOf(Float32Array.of(3, NaN, -1)).widen(out, 0, 2);
-  expect(out).toEqual({ lo: -1, hi: 3, nan: true });
+  const pyramid = tensorOf(Float32Array.of(3, NaN, -1));
+  for (const _ of [1, 2]) {
+    pyramid.widen(out, 0, 2);
+    expect(out).toEqual({ lo: -1, hi: 3, nan: true });
+    out.nan = false;
+  }
+});
+
+test("one range alone is looked through, and no tree is built for it", () => {
+  let reads = 0;
+  const data = new Proxy(
+    Int32Array.from({ length: 1_000 }, (_, at) => at),
+    {
+      get: (target, key) => {
+        if (typeof key === "string" && /^\d+$/.test(key)) reads++;
+        return Reflect.get(target, key, target) as unknown;
+      },
+    },
+  );
+  const pyramid = tensorOf(data);
+  expect(extentOf(pyramid, 10, 19)).toEqual([10, 19]);
+  expect(reads).toBe(10);
+  expect(extentOf(pyramid, 100, 899)).toEqual([100, 899]);
+  expect(reads).toBeGreaterThan(1_000);
 });

@@ -3,7 +3,7 @@
  *
  * The elements are cut into chunks of `CHUNK`; above the chunks stands a binary tree of minima and one of
  * maxima. A range costs at most two partly covered chunks and two nodes per level: O(log n).
- * Built once per tensor in O(n); a quarter of its size.
+ * Built once per tensor in O(n), when a second range is asked for; a quarter of its size. One range alone is looked through.
  */
 import type { TensorValue } from "./types.ts";
 
@@ -25,21 +25,27 @@ export class Pyramid {
   readonly #data: TensorValue["data"];
   /** Chunks; node i has children 2i and 2i + 1, chunk c is node leaves + c. */
   readonly #leaves: number;
-  readonly #lows: TensorValue["data"];
-  readonly #highs: TensorValue["data"];
-  readonly #hasNaN: boolean;
+  #lows: TensorValue["data"];
+  #highs: TensorValue["data"];
+  #hasNaN = false;
+  #asked = 0;
 
   constructor(tensor: TensorValue) {
     const { data } = tensor;
     this.#data = data;
     this.#leaves = Math.ceil(data.length / CHUNK);
-    this.#lows = emptyLike(data, 2 * this.#leaves);
-    this.#highs = emptyLike(data, 2 * this.#leaves);
-    this.#hasNaN = this.#build();
+    this.#lows = emptyLike(data, 0);
+    this.#highs = this.#lows;
   }
 
   /** Widens `out` by the elements `first` to `last` inclusive, both inside the tensor. */
   widen(out: Extent, first: number, last: number): void {
+    this.#asked++;
+    if (this.#asked === 1) {
+      this.#scan(out, first, last + 1);
+      return;
+    }
+    if (this.#asked === 2) this.#build();
     if (this.#hasNaN) out.nan = true;
     const firstChunk = Math.ceil(first / CHUNK);
     const isToTheEnd = last + 1 === this.#data.length;
@@ -53,8 +59,10 @@ export class Pyramid {
     this.#scan(out, Math.min(endChunk * CHUNK, last + 1), last + 1);
   }
 
-  #build(): boolean {
+  #build(): void {
     const leaves = this.#leaves;
+    this.#lows = emptyLike(this.#data, 2 * leaves);
+    this.#highs = emptyLike(this.#data, 2 * leaves);
     const lows = this.#lows;
     const highs = this.#highs;
     const extent: Extent = { lo: 0, hi: 0, nan: false };
@@ -69,7 +77,7 @@ export class Pyramid {
       lows[node] = Math.min(lows[2 * node] ?? 0, lows[2 * node + 1] ?? 0);
       highs[node] = Math.max(highs[2 * node] ?? 0, highs[2 * node + 1] ?? 0);
     }
-    return extent.nan;
+    this.#hasNaN = extent.nan;
   }
 
   #scan(out: Extent, start: number, end: number): void {

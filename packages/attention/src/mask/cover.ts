@@ -12,7 +12,7 @@ import { FULL, PARTIAL, RUN, RUN_STRIDE } from "./block-mask.ts";
 import { BoxList } from "./box-list.ts";
 import type { Decider } from "./decide.ts";
 import { RunList, type RowRuns } from "./run-list.ts";
-import { createSettler } from "./settle.ts";
+import { createSettler, type Settler } from "./settle.ts";
 
 /** The scores of one (batch, head). */
 export interface Grid {
@@ -28,10 +28,14 @@ export interface Grid {
 const CELLS_AT_ONCE = 4096;
 
 /** Appends the runs of all rows of blocks to the list. */
-export function coverGrid(grid: Grid, decider: Decider, list: RunList): void {
+export function coverGrid(
+  grid: Grid,
+  decider: Decider,
+  list: RunList,
+  settle: Settler = createSettler(decider),
+): void {
   const { M, blockQ, blockKv, kvLength } = grid;
   const across = Math.max(Math.ceil(M / blockQ), Math.ceil(kvLength / blockKv));
-  const settle = createSettler(decider);
   const cells = new BoxList();
   const decideBlocks = (blocks: BoxList): void => {
     decider.decide(blocks);

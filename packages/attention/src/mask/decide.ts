@@ -1,6 +1,6 @@
 /** What a block mask is built from: a mask function as verdicts on boxes and as single answers. */
 import { compileElement } from "../ir/evaluate.ts";
-import type { CaptureValues, Expression } from "../ir/types.ts";
+import type { CaptureValues, Expression, Node } from "../ir/types.ts";
 import type { BoxList } from "./box-list.ts";
 import { IntervalBatch } from "./interval-batch.ts";
 
@@ -15,13 +15,21 @@ export interface Decider {
 }
 
 /**
- * Compiles the mask once; each call of the result sets (batch, head) for the one decider that all
- * calls share.
+ * Compiles the mask once, when it is first asked for; each call of the result sets (batch, head) for the one decider that
+ * all calls share.
  */
 export function createDeciders(
   { root }: Expression,
   captures: CaptureValues,
 ): (b: number, h: number) => Decider {
+  let made: ((b: number, h: number) => Decider) | null = null;
+  return (b, h) => {
+    made ??= compileDecider(root, captures);
+    return made(b, h);
+  };
+}
+
+function compileDecider(root: Node, captures: CaptureValues): (b: number, h: number) => Decider {
   const batch = new IntervalBatch(root, captures);
   const element = compileElement(root, captures);
   let batchElement = 0;
