@@ -1,10 +1,11 @@
 /** Compiles what is asked for at one time as few libraries: a compiler reads the same headers for one kernel as for many. */
 import { emitKernel } from "../../emit/native/kernel.ts";
-import { emitPrelude } from "../../emit/native/prelude.ts";
+import { emitPrelude } from "../../emit/native/prelude/prelude.ts";
 import type { NativeKernel, NativeTarget } from "../../emit/native/abi.ts";
+import { internalError } from "../../errors.ts";
 import type { KernelSpec } from "../device.ts";
 import type { Library } from "./library.ts";
-import type { Workshop } from "./workshop.ts";
+import { CompilerRefusal, type Workshop } from "./workshop.ts";
 
 export interface CompileQueueParts {
   readonly target: NativeTarget;
@@ -81,7 +82,7 @@ export class CompileQueue {
       const kernels = await this.#build(orders.map(({ spec }) => spec));
       kernels.forEach((kernel, at) => orders[at]?.resolve(kernel));
     } catch (error) {
-      if (orders.length === 1) orders[0]?.reject(error);
+      if (orders.length === 1) orders[0]?.reject(reported(error));
       else for (const order of orders) await this.#serve([order]);
     }
   }
@@ -93,6 +94,10 @@ export class CompileQueue {
     return emitted.map(({ symbol, tile }) => ({ tile, library, entry: library.symbol(symbol) }));
   }
 }
+
+/** The compiler works, as opening the device has shown: then the text is at fault. */
+const reported = (error: unknown): unknown =>
+  error instanceof CompilerRefusal ? internalError(error.message) : error;
 
 /** One translation unit of several kernels. */
 export const libraryText = (target: NativeTarget, kernels: readonly NativeKernel[]): string =>

@@ -44,7 +44,11 @@ const wrong: readonly (readonly [what: string, changes: Partial<Launch>, message
   ["another shape", { key: tensor(9999, [1, 1, 76, 16]) }, /^key: expected f32 \[1, 1, 77, 16\]/],
   ["another type", { out: new Tensor(new Int32Array(1600), [1, 2, 100, 8]) }, /^out: .*got i32/],
   ["a backward stride", { query: tensor(9999, [1, 2, 100, 16]) }, /^query: .* at least 0/],
-  ["keys beyond the last", { kvLength: Int32Array.of(78) }, /^kvLength: expected numbers from 0 to 77, got 78/],
+  [
+    "keys beyond the last",
+    { kvLength: Int32Array.of(78) },
+    /^kvLength: expected numbers from 0 to 77, got 78/,
+  ],
   ["negative keys", { kvLength: Int32Array.of(-1) }, /^kvLength: expected numbers from 0 to 77/],
   ["no lengths", { kvLength: new Int32Array(0) }, /^kvLength: expected 1 numbers, got 0/],
   ["positions that overflow", { queryOffset: Int32Array.of(2 ** 31 - 1) }, /^queryOffset: /],

@@ -1,6 +1,6 @@
 /** Opening the native target. */
 import type { Isa, NativeTarget } from "../../emit/native/abi.ts";
-import { emitPrelude } from "../../emit/native/prelude.ts";
+import { emitPrelude } from "../../emit/native/prelude/prelude.ts";
 import { describe, rangeError, UnsupportedError } from "../../errors.ts";
 import type { Device } from "../device.ts";
 import { noDiskCache, openDiskCache } from "../shared/disk-cache.ts";
@@ -10,7 +10,7 @@ import { NativeDevice } from "./device.ts";
 import type { Library } from "./library.ts";
 import { type Koffi, type Machine, thisMachine } from "./machine.ts";
 import { WarmingDevice } from "./warming-device.ts";
-import { Workshop } from "./workshop.ts";
+import { CompilerRefusal, Workshop } from "./workshop.ts";
 
 export interface NativeOptions {
   /** Threads that compute. Default 1; "auto": as many as the machine runs at once. */
@@ -90,7 +90,10 @@ async function tryBase(parts: ConstructorParameters<typeof Workshop>[0]): Promis
     if (base.init() === 0) return { workshop, base };
   } catch (error) {
     workshop.close();
-    throw error;
+    if (!(error instanceof CompilerRefusal)) throw error;
+    const remedy =
+      "install the headers of the C library (Debian: libc6-dev), or open the device wasm";
+    throw new UnsupportedError("native", error.message, remedy);
   }
   workshop.close();
   return null;

@@ -3,13 +3,12 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { UnsupportedError } from "../../errors.ts";
 import { noDiskCache, openDiskCache } from "../shared/disk-cache.ts";
 import { findCompiler } from "./compiler.ts";
 import type { Library } from "./library.ts";
 import { thisMachine } from "./machine.ts";
 import { noCompiler, testFolder, testText } from "./test-library.ts";
-import { Workshop } from "./workshop.ts";
+import { CompilerRefusal, Workshop } from "./workshop.ts";
 
 const absent = (await noCompiler()) || (process.arch !== "x64" && "x86: another processor");
 const machine = thisMachine();
@@ -113,7 +112,7 @@ test("what does not compile is refused with the compiler's first words", async (
   skip(absent !== false, String(absent));
   const shop = await open(null);
   const loading = shop.load(testText("return no_such_name;"));
-  await expect(loading).rejects.toThrow(UnsupportedError);
+  await expect(loading).rejects.toThrow(CompilerRefusal);
   await expect(loading).rejects.toThrow(/does not compile it: .*no_such_name/);
   shop.close();
 });

@@ -1,6 +1,5 @@
 /** From C text to a library that is loaded: from the disk if it was compiled before, else through the compiler. */
 import { compilerFlags, linkerFlags, type NativeTarget } from "../../emit/native/abi.ts";
-import { UnsupportedError } from "../../errors.ts";
 import type { DiskCache } from "../shared/disk-cache.ts";
 import { type Compiler, runCompiler } from "./compiler.ts";
 import { Library } from "./library.ts";
@@ -15,8 +14,19 @@ export interface WorkshopParts {
   readonly cache: DiskCache;
 }
 
-/** Lines of a compiler's complaint that say anything. */
+/** Lines of a compiler's complaint that are kept. */
 const MOST_LINES = 4;
+
+/** A text that a compiler makes nothing of: the compiler lacks something, or the text is wrong. */
+export class CompilerRefusal extends Error {
+  override readonly name: string = "CompilerRefusal";
+
+  constructor(banner: string, complaint: string) {
+    const lines = complaint.split("\n").filter((line) => /error|cannot/.test(line));
+    const reason = lines.slice(0, MOST_LINES).join("; ") || "no reason given";
+    super(`${banner} does not compile it: ${reason}`);
+  }
+}
 
 export class Workshop {
   readonly #parts: WorkshopParts;
@@ -36,7 +46,8 @@ export class Workshop {
   /**
    * Loads what a text compiles to.
    *
-   * @throws UnsupportedError  the compiler refuses it, or the loader does
+   * @throws CompilerRefusal   the compiler makes nothing of it
+   * @throws UnsupportedError  the loader refuses what it made
    * @throws Error             the workshop was closed meanwhile
    */
   async load(source: string): Promise<Library> {
@@ -74,13 +85,7 @@ export class Workshop {
       ...{ compiler, source, folder, signal: this.#closing.signal },
       arguments: [...compilerFlags(target), "-pipe", ...input, ...linkerFlags],
     });
-    if (ok) return;
-    const lines = complaint.split("\n").filter((line) => /error|cannot/.test(line));
-    throw new UnsupportedError(
-      "native",
-      `${compiler.banner} does not compile it: ${lines.slice(0, MOST_LINES).join("; ") || "no reason given"}`,
-      "install the compiler's C library headers (Debian: libc6-dev), or open the device wasm",
-    );
+    if (!ok) throw new CompilerRefusal(compiler.banner, complaint);
   }
 
   #open(path: string): Library {
