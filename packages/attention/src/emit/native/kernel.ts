@@ -1,0 +1,25 @@
+/** From a `KernelSpec` to C. */
+import type { KernelSpec } from "../../runtime/device.ts";
+import { productsOf, splitKeys } from "./abi.ts";
+import type { NativeKernel, NativeTarget } from "./abi.ts";
+import { kernelContext } from "./context.ts";
+import { emitForward, tileKeys } from "./forward/forward.ts";
+import { legend } from "./legend.ts";
+import { emitPrelude } from "./prelude/prelude.ts";
+import { panelOf } from "./prelude/products.ts";
+
+/**
+ * The kernel for a spec: text that depends on nothing but the arguments. Cost: under a millisecond.
+ *
+ * @param symbol  the exported function's name, and the prefix of the names of all others
+ */
+export function emitKernel(spec: KernelSpec, target: NativeTarget, symbol: string): NativeKernel {
+  const context = kernelContext(spec, target, symbol);
+  const body = `${legend(spec, productsOf(spec, target))}\n${emitForward(context)}\n`;
+  return {
+    symbol,
+    body,
+    text: `${emitPrelude(target)}\n${body}`,
+    tile: { queries: panelOf(target), keys: tileKeys(context), split: splitKeys(spec) },
+  };
+}
