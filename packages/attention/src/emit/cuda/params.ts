@@ -1,6 +1,7 @@
 /** `Params` as C text, and how expressions name what they captured in it. */
 import { internalError } from "../../errors.ts";
 import type { Field, ParamsLayout } from "./abi.ts";
+import type { CaptureAccess } from "./lower/lowering.ts";
 
 const C_TYPE = { i64: "long long", i32: "int", f32: "float" } as const;
 
@@ -20,11 +21,6 @@ export function paramsText(layout: ParamsLayout): string {
 }
 
 /** How lowered expressions reach captures; `params` is what the struct is called where they stand. */
-export interface CaptureAccess {
-  uniform(name: string): string;
-  tensor(name: string): { readonly data: string; readonly lengths: readonly string[] };
-}
-
 export function captureAccess(layout: ParamsLayout, params: string): CaptureAccess {
   return {
     uniform(name) {
