@@ -10,6 +10,7 @@ import { ALWAYS, MAYBE, NEVER } from "../ir/intervals.ts";
 import { FULL, PARTIAL } from "./block-mask.ts";
 import type { Grid } from "./cover.ts";
 import { createOutcomes, MIXED, type Outcomes } from "./outcomes.ts";
+import { fill } from "./lines.ts";
 import type { RunList } from "./run-list.ts";
 import type { Atom, SeparableMask } from "./separate.ts";
 import { createTileSettler, type TileSettler } from "./tiles.ts";
@@ -46,10 +47,9 @@ class Band {
     ];
     const columns = Math.ceil(kvLength / blockKv);
     const [first, last] = [new Float64Array(columns), new Float64Array(columns)];
-    for (let column = 0, kv = 0; column < columns; column++, kv += blockKv) {
-      first[column] = atom.kv.at(kv);
-      last[column] = atom.kv.at(Math.min(kv + blockKv, kvLength) - 1);
-    }
+    fill(first, atom.kv, 0, blockKv);
+    fill(last, atom.kv, blockKv - 1, blockKv);
+    last[columns - 1] = atom.kv.at(kvLength - 1);
     this.#bounds = [last, first];
   }
 

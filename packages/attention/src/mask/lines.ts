@@ -13,31 +13,53 @@ export interface Bounds {
   readonly hi: number;
 }
 
+interface Affine {
+  readonly slope: number;
+  readonly offset: number;
+  /** Of the positions. */
+  readonly over: Bounds;
+}
+
 export interface Line {
   readonly trend: Trend;
   /** Functions that one value takes. */
   readonly size: number;
+  /** Where it is slope * position + offset. */
+  readonly affine?: Affine;
   at(position: number): number;
   /** Bounds of its values over the positions of the mask. */
   range(): Bounds;
 }
 
-export const constantLine = (value: number): Line => ({
-  trend: 0,
-  size: 1,
-  at: () => value,
-  range: () => ({ lo: value, hi: value }),
-});
+function affineLine({ slope, offset, over }: Affine): Line {
+  const ends = [over.lo, over.hi].map((x) => slope * x + offset);
+  const range = { lo: Math.min(...ends), hi: Math.max(...ends) };
+  return {
+    trend: slope > 0 ? 1 : slope < 0 ? -1 : 0,
+    size: 1,
+    affine: { slope, offset, over },
+    at: slope === 1 && offset === 0 ? (x) => x : (x) => slope * x + offset,
+    range: () => range,
+  };
+}
+
+export const constantLine = (value: number): Line =>
+  affineLine({ slope: 0, offset: value, over: { lo: 0, hi: 0 } });
 
 export const ZERO: Line = constantLine(0);
 
 /** The position itself. */
-export const identity = (range: Bounds): Line => ({
-  trend: 1,
-  size: 1,
-  at: (x) => x,
-  range: () => range,
-});
+export const identity = (over: Bounds): Line => affineLine({ slope: 1, offset: 0, over });
+
+/** Its values at `first`, `first + step`, ... */
+export function fill(out: Float64Array, line: Line, first: number, step: number): void {
+  if (line.affine === undefined) {
+    for (let i = 0, x = first; i < out.length; i++, x += step) out[i] = line.at(x);
+    return;
+  }
+  const { slope, offset } = line.affine;
+  for (let i = 0, x = first; i < out.length; i++, x += step) out[i] = slope * x + offset;
+}
 
 /** The trend of what never falls in either operand. */
 function join(a: Trend, b: Trend): Trend {
@@ -58,6 +80,11 @@ export const merged = (a: Line, b: Line, f: (x: number, y: number) => number): L
 
 export function sumOf(a: Line, b: Line): Line {
   if (a === ZERO || b === ZERO) return a === ZERO ? b : a;
+  if (a.affine !== undefined && b.affine !== undefined) {
+    const over = a.trend === 0 ? b.affine.over : a.affine.over;
+    const slope = a.affine.slope + b.affine.slope;
+    return affineLine({ slope, offset: a.affine.offset + b.affine.offset, over });
+  }
   return merged(a, b, (x, y) => x + y);
 }
 
@@ -74,6 +101,10 @@ export const mapped = (a: Line, f: (value: number) => number): Line => ({
 
 export function scaled(a: Line, factor: number): Line {
   if (a === ZERO || factor === 1) return a;
+  if (a.affine !== undefined) {
+    const { slope, offset, over } = a.affine;
+    return affineLine({ slope: slope * factor, offset: offset * factor, over });
+  }
   if (factor >= 0) return mapped(a, (value) => value * factor);
   return {
     trend: a.trend === null ? null : a.trend === 0 ? 0 : a.trend === 1 ? -1 : 1,
