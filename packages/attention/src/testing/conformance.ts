@@ -6,6 +6,7 @@ import { type Case, conformanceCases, type Suite } from "./cases.ts";
 import { laws, type Opener } from "./laws.ts";
 import { computeCase, judgeCase, type PreparedCase, prepareCase } from "./run-case.ts";
 import { type Skip, skips } from "./skips.ts";
+import { WarmKernels } from "./warm-kernels.ts";
 
 export interface ConformanceOptions {
   /** Default "pairwise": about 200 cases. "full": more than 2,500. */
@@ -49,15 +50,18 @@ export async function conforms(
   const checked = only === undefined ? laws : [];
   const total = groups.flat().length + checked.length;
   let done = 0;
-  for (const twins of groups) {
+  const open: Opener = (threads) => devices.get(threads);
+  const warm = new WarmKernels({ target: run.target, groups, open });
+  for (const [at, twins] of groups.entries()) {
     signal?.throwIfAborted();
-    await run.twins(twins, (threads) => devices.get(threads));
+    await warm.before(at);
+    await run.twins(twins, open);
     done += twins.length;
     onProgress?.(done, total);
   }
   for (const law of checked) {
     signal?.throwIfAborted();
-    await run.attempt(`law: ${law.name}`, () => law.check((threads) => devices.get(threads)));
+    await run.attempt(`law: ${law.name}`, () => law.check(open));
     onProgress?.(++done, total);
   }
   return run.report();
@@ -102,13 +106,13 @@ function grouped(cases: readonly Case[]): Case[][] {
 }
 
 class Run {
-  readonly #target: Device["target"];
+  readonly target: Device["target"];
   readonly #skipped = new Map<string, number>();
   readonly #failures: Failure[] = [];
   #cases = 0;
 
   constructor(target: Device["target"]) {
-    this.#target = target;
+    this.target = target;
   }
 
   async twins(twins: readonly Case[], open: Opener): Promise<void> {
@@ -147,7 +151,7 @@ class Run {
 
   #isSkipped(one: Case): boolean {
     const skip: Skip | undefined = skips.find(
-      ({ target, applies }) => target === this.#target && applies(one),
+      ({ target, applies }) => target === this.target && applies(one),
     );
     if (skip === undefined) return false;
     this.#skipped.set(skip.reason, (this.#skipped.get(skip.reason) ?? 0) + 1);

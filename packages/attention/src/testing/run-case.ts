@@ -1,11 +1,13 @@
 /** One conformance case, from its description to a verdict. */
 import { attention } from "../api/attention.ts";
+import { compile } from "../api/compile.ts";
 import type { AttentionOptions } from "../api/options.ts";
 import { compileElement } from "../ir/evaluate.ts";
 import { type Answer, type Problem, referenceAttention } from "../reference/attention.ts";
 import { elementsOf } from "../reference/formats.ts";
 import { sameDtypeAttention } from "../reference/same-dtype.ts";
 import type { Device } from "../runtime/device.ts";
+import { chooseSchedule } from "../schedule/choose-schedule.ts";
 import type { Tensor } from "../tensor.ts";
 import { traceMod } from "../trace/trace-mod.ts";
 import type { Mods } from "../variants/gallery-entry.ts";
@@ -59,18 +61,35 @@ export function roundedMods({ score, mask }: Mods): Pick<Problem, "score" | "mas
   };
 }
 
-/** Makes the inputs of a case. Equal but for `threads`: the same. */
-export function setUpCase(one: Case): CaseSetup {
+/** The functions and sinks of a case. */
+function modsOf(one: Case, queryOffset: readonly number[]): Mods {
   const shape = shapeOf(one);
   const entry = testVariants.find(({ name }) => name === one.variant);
   if (entry === undefined) throw new RangeError(`case: no variant called ${one.variant}`);
-  const { queryOffset, kvLength } = positionsOf(one);
   const M = shape.M + Math.max(...queryOffset);
   const made = entry.make({ ...shape, M }, one.seed);
   const sinks = made.sinks ?? (one.sinks ? sinksFor(shape.Hq, one.seed) : undefined);
-  const mods = sinks === undefined ? made : { ...made, sinks };
-  const inputs = makeInputs(shape, { ...one, scale: scaleOf(one) ?? null });
+  return sinks === undefined ? made : { ...made, sinks };
+}
+
+/** Makes the inputs of a case. Equal but for `threads`: the same. */
+export function setUpCase(one: Case): CaseSetup {
+  const { queryOffset, kvLength } = positionsOf(one);
+  const mods = modsOf(one, queryOffset);
+  const inputs = makeInputs(shapeOf(one), { ...one, scale: scaleOf(one) ?? null });
   return { inputs, mods, queryOffset, kvLength };
+}
+
+/** Compiles the kernels that a case will ask for. */
+export async function warmCase(device: Device, one: Case): Promise<void> {
+  const { score, mask } = modsOf(one, positionsOf(one).queryOffset);
+  const functions = { ...(score && { score }), ...(mask && { mask }) };
+  const { D, Dv, dtype, M } = one;
+  const ends = chunkEnds(M);
+  const lengths = one.passes === "chunks" ? ends.map((end, at) => end - (ends[at - 1] ?? 0)) : [M];
+  const schedules = new Set(lengths.map((rows) => chooseSchedule({ ...shapeOf(one), M: rows })));
+  const options = { ...functions, D, Dv, dtype, device };
+  await Promise.all([...schedules].map((schedule) => compile({ ...options, schedule })));
 }
 
 /** Makes the inputs of a case, and computes what is right. */
