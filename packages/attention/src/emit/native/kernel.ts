@@ -3,6 +3,7 @@ import type { KernelSpec } from "../../runtime/device.ts";
 import { productsOf, splitKeys } from "./abi.ts";
 import type { NativeKernel, NativeTarget } from "./abi.ts";
 import { kernelContext } from "./context.ts";
+import { DECODE_TILE, emitDecode } from "./decode/decode.ts";
 import { emitForward, tileKeys } from "./forward/forward.ts";
 import { legend } from "./legend.ts";
 import { emitPrelude } from "./prelude/prelude.ts";
@@ -15,11 +16,15 @@ import { panelOf } from "./prelude/products.ts";
  */
 export function emitKernel(spec: KernelSpec, target: NativeTarget, symbol: string): NativeKernel {
   const context = kernelContext(spec, target, symbol);
-  const body = `${legend(spec, productsOf(spec, target))}\n${emitForward(context)}\n`;
+  const isForward = spec.schedule === "forward";
+  const code = isForward ? emitForward(context) : emitDecode(context);
+  const body = `${legend(spec, productsOf(spec, target))}\n${code}\n`;
   return {
     symbol,
     body,
     text: `${emitPrelude(target)}\n${body}`,
-    tile: { queries: panelOf(target), keys: tileKeys(context), split: splitKeys(spec) },
+    tile: isForward
+      ? { queries: panelOf(target), keys: tileKeys(context) }
+      : { rows: 4, keys: DECODE_TILE, split: splitKeys(spec) },
   };
 }

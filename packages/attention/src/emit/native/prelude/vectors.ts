@@ -157,6 +157,23 @@ INLINE uint32_t v_bits(i32x mask) { return ${value}; }`;
 const gatherFunction = (body: string): string => `\
 INLINE f32x v_gather(const float *base, i32x index) { ${body} }`;
 
+/** The sum of all lanes, halves first. */
+const sums = `\
+INLINE float v_sum8(__m256 a) {
+  __m128 four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+  __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}`;
+
+const sumOf = (isPaired: boolean, lanes: number): string => {
+  const eight = isPaired
+    ? "P(a).f[0] + P(a).f[1]"
+    : lanes === 16
+      ? "_mm256_add_ps(_mm512_castps512_ps256((__m512)a), _mm512_extractf32x8_ps((__m512)a, 1))"
+      : "(__m256)a";
+  return `${sums}\nINLINE float v_sum(f32x a) { return v_sum8(${eight}); }`;
+};
+
 /** What follows from the functions above, for any target. */
 const derived = `\
 INLINE f32x v_set(float x) { return x - (f32x){ 0 }; }
@@ -169,9 +186,6 @@ INLINE i32x v_nan(f32x a) { return a != a; }
 /* Lanes whose bit is set. */
 INLINE i32x v_mask(uint32_t bits) { const i32x own = (i32x)(1 << v_count()); return (v_seti((int32_t)bits) & own) == own; }
 INLINE int v_any(i32x mask) { return v_bits(mask) != 0; }
-INLINE float v_sum(f32x a) { float sum[LANES] ALIGNED; v_store(sum, a);
-  for (int step = LANES / 2; step > 0; step /= 2) for (int n = 0; n < step; n++) sum[n] += sum[n + step];
-  return sum[0]; }
 INLINE float v_most(f32x a) { float most[LANES] ALIGNED; v_store(most, a);
   for (int step = LANES / 2; step > 0; step /= 2) for (int n = 0; n < step; n++) if (most[n + step] > most[n]) most[n] = most[n + step];
   return most[0]; }
@@ -192,6 +206,7 @@ export function vectors(target: NativeTarget): string {
     ...forms.map((form) => (isPaired ? paired(n, form) : whole(n, form))),
     bitsFunction(bits),
     gatherFunction(gather),
+    sumOf(isPaired, lanesOf(target)),
     derived,
   ].join("\n");
 }
