@@ -16,6 +16,9 @@ export {
 } from "./api/mods.ts";
 export { blockMask, type BlockMaskOptions, type PreparedMask } from "./api/block-mask.ts";
 export type { CropOptions } from "./mask/crop-options.ts";
+export type { Range, SliceOptions } from "./mask/slice.ts";
+export type { BlockMaskStats } from "./mask/stats.ts";
+export type { BlockMaskColumns } from "./mask/transpose.ts";
 export { chooseDevice, openDevice, type DeviceOptions, type Opened } from "./api/open-device.ts";
 export type {
   AttentionOptions,

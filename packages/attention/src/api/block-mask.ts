@@ -1,5 +1,6 @@
 /** Block masks that a caller builds once and uses for many calls. */
 import { rangeError } from "../errors.ts";
+import { topological } from "../ir/builder.ts";
 import { printExpression } from "../ir/print.ts";
 import type { Expression } from "../ir/types.ts";
 import type { BlockMask } from "../mask/block-mask.ts";
@@ -8,7 +9,9 @@ import type { CropOptions } from "../mask/crop-options.ts";
 import { buildBlockMask } from "../mask/build.ts";
 import { drawSvg } from "../mask/draw-svg.ts";
 import { drawText } from "../mask/draw-text.ts";
-import { sparsity } from "../mask/stats.ts";
+import { type SliceOptions, sliceBlockMask } from "../mask/slice.ts";
+import { blockMaskStats, type BlockMaskStats } from "../mask/stats.ts";
+import { type BlockMaskColumns, transposeBlockMask } from "../mask/transpose.ts";
 import { type Traced, traceMod } from "../trace/trace-mod.ts";
 import { checkOptions } from "./check-options.ts";
 import { checkRangesAt } from "./check-launch.ts";
@@ -71,9 +74,62 @@ export class PreparedMask {
     return isSame ? null : ["the captures of now", "captures that have been replaced"];
   }
 
-  /** Share of blocks that no kernel visits, 0 to 1. */
+  /** Share of blocks that no kernel visits, 0 to 1; 0 where there are none. Cost: O(runs). */
   get sparsity(): number {
-    return sparsity(this.blocks);
+    return this.stats().sparsity;
+  }
+
+  /**
+   * Counts over the whole mask: blocks by kind, scores that are visited, runs, memory in bytes. Axes along which the mask is
+   * the same count once: a causal mask for 32 heads has the blocks of one.
+   *
+   * Cost: O(runs).
+   */
+  stats(): BlockMaskStats {
+    return blockMaskStats(this.blocks);
+  }
+
+  /**
+   * The mask by columns: for each block of keys, the runs of query rows that attend to it, as the backward pass of keys and
+   * values walks them. Shapes: `columnStart` [B, H, ceil(N / blockKv)] and one number more, of the mask's own B and H;
+   * `runs` [count, 4]: first row, the row after the last, full (0) or partial (1), number of its block of bits or -1. Rows
+   * are those of the query tensor: no offset is added.
+   *
+   * Cost: O(runs in and out); nothing is kept, so hold on to the result.
+   */
+  transpose(): BlockMaskColumns {
+    return transposeBlockMask(this.blocks);
+  }
+
+  /**
+   * The part for some batch elements `b`, query heads `h` and rows of blocks `rows`, each one number or `[start, end]` without
+   * the end; what is left out is kept whole. For example `slice({ rows: [0, 4] })`, the first 4 * blockQ queries.
+   *
+   * Positions stay what they were: a call with the result passes their `queryOffset`. Batch elements and heads begin again at
+   * 0, so a function that reads `b` or `h` has to be sliced from 0 there. Axes along which the mask is the same keep their
+   * length of 1. `crop` keeps single rows and shortens the keys. Cost: the runs of the part; bits are shared.
+   *
+   * @throws TypeError   an unknown option, or neither a number nor a pair of them
+   * @throws RangeError  a part that is empty or leaves the mask, or one that would renumber what the function reads
+   */
+  slice(options: SliceOptions): PreparedMask {
+    checkOptions("slice", options);
+    const part = sliceBlockMask(this.blocks, options);
+    for (const axis of ["b", "h"] as const) this.#checkNumbering(axis, options[axis]);
+    return new PreparedMask(this.mask, part, this.#built);
+  }
+
+  /** The function goes on to count batch elements and heads from 0. */
+  #checkNumbering(axis: "b" | "h", range: SliceOptions["b"]): void {
+    const start = typeof range === "object" ? range[0] : (range ?? 0);
+    const nodes = topological([this.#built.expression.root]);
+    if (start === 0 || !nodes.some(({ op, attr }) => op === "index" && attr === axis)) return;
+    throw rangeError({
+      name: axis,
+      expected: `a start of 0: the mask reads ${axis}, and would count from 0 again`,
+      got: String(start),
+      remedy: `make the mask of that part, with ${axis} + ${start} in place of ${axis}`,
+    });
   }
 
   /**

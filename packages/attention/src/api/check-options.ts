@@ -5,6 +5,7 @@ import type { BlockMaskOptions } from "./block-mask.ts";
 import type { CompileOptions } from "./compile.ts";
 import type { DeviceOptions } from "./open-device.ts";
 import type { CropOptions } from "../mask/crop-options.ts";
+import type { SliceOptions } from "../mask/slice.ts";
 
 /** Every option by name; a new one does not compile until it stands here. */
 type Names<Options> = { readonly [K in keyof Required<Options>]: true };
@@ -28,6 +29,7 @@ const names: {
   readonly run: Names<RunOptions>;
   readonly blockMask: Names<BlockMaskOptions>;
   readonly crop: Names<CropOptions>;
+  readonly slice: Names<SliceOptions>;
   readonly openDevice: Names<DeviceOptions>;
 } = {
   attention: { ...variant, ...run },
@@ -43,6 +45,7 @@ const names: {
     kvLength: true,
   },
   crop: { first: true, M: true, N: true, kvLength: true },
+  slice: { b: true, h: true, rows: true },
   openDevice: {
     threads: true,
     background: true,
