@@ -1,30 +1,46 @@
 /** The options that choose a device, shared by every command that opens one. */
 import { openDevice } from "@vigil/attention";
-import type { Device } from "@vigil/attention";
-import { choice, flag, integer } from "./options.ts";
+import type { Device, DeviceOptions as OpenOptions } from "@vigil/attention";
+import { choice, flag, integer, text } from "./options.ts";
 import type { Option, Options, Values } from "./options.ts";
 import { UsageError } from "./usage-error.ts";
 
 const MAX_THREADS = 256;
 
 /** The targets of the design; asking for one that this version lacks is refused with the reason. */
-const names = ["auto", "wasm", "reference", "native", "webgpu", "cuda"] as const;
+const names = ["auto", "native", "wasm", "reference", "webgpu", "cuda"] as const;
+
+const isas = ["auto", "avx2", "avx512", "avx512-bf16", "amx"] as const;
 
 export interface DeviceOptions extends Options {
   readonly device: Option<(typeof names)[number]>;
   readonly threads: Option<number>;
   readonly revectorize: Option<boolean>;
+  readonly compiler: Option<string | null>;
+  readonly isa: Option<(typeof isas)[number]>;
 }
 
 export const deviceOptions: DeviceOptions = {
   device: choice("where to run; only auto chooses", names, "auto"),
   threads: integer("threads that compute", { min: 1, max: MAX_THREADS }, 1),
-  revectorize: flag("let V8 use 256-bit operations (experimental in V8)"),
+  revectorize: flag("wasm: let V8 use 256-bit operations (experimental in V8)"),
+  compiler: text("native: the C compiler; by default CC, gcc, clang or cc", "program", null),
+  isa: choice("native: instructions to compile to", isas, "auto"),
 };
 
+/** What `openDevice` is told by these options. */
+export const openOptions = ({
+  revectorize,
+  compiler,
+  isa,
+}: Pick<Values<DeviceOptions>, "revectorize" | "compiler" | "isa">): OpenOptions => ({
+  ...(revectorize ? { revectorize } : {}),
+  ...(compiler === null ? {} : { compiler }),
+  ...(isa === "auto" ? {} : { isa }),
+});
+
 /** What the design has and this version has not. */
-export const laterTargets: Readonly<Record<"native" | "webgpu" | "cuda", string>> = {
-  native: "not part of this version: C text, compiled on this machine, loaded through koffi",
+export const laterTargets: Readonly<Record<"webgpu" | "cuda", string>> = {
   webgpu: "not part of this version: WGSL, in browsers and through npm webgpu",
   cuda: "not part of this version: CUDA C++ text, compiled by NVRTC, called through koffi",
 };
@@ -35,15 +51,15 @@ const isLater = (name: string): name is keyof typeof laterTargets => name in lat
 export async function openChosen({
   device,
   threads,
-  revectorize,
+  ...rest
 }: Values<DeviceOptions>): Promise<Device> {
   if (isLater(device)) {
     throw new UsageError({
       name: "--device",
-      expected: "auto, wasm or reference",
+      expected: "auto, native, wasm or reference",
       got: device,
       remedy: `choose one of them (${device} is ${laterTargets[device]})`,
     });
   }
-  return openDevice(device, { threads, ...(revectorize ? { revectorize } : {}) });
+  return openDevice(device, { threads, ...openOptions(rest) });
 }

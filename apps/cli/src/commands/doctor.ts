@@ -1,4 +1,5 @@
 import { attention, openDevice, Tensor } from "@vigil/attention";
+import { nativeFacts } from "@vigil/attention/testing";
 import { defineCommand, exitCodes } from "../command.ts";
 import type { Command } from "../command.ts";
 import { laterTargets } from "../device-options.ts";
@@ -16,8 +17,10 @@ interface FeatureFinding extends Finding {
   readonly purpose: string;
 }
 
+const present = ["native", "wasm", "reference"] as const;
+
 /** A kernel that is compiled, run, and right: the only proof that a target works. */
-async function tryTarget(name: "wasm" | "reference"): Promise<Finding> {
+async function tryTarget(name: (typeof present)[number]): Promise<Finding> {
   try {
     await using device = await openDevice(name);
     const ones = new Tensor(new Float32Array(4 * 8).fill(1), [1, 1, 4, 8]);
@@ -33,7 +36,6 @@ async function tryTarget(name: "wasm" | "reference"): Promise<Finding> {
 }
 
 async function findTargets(): Promise<readonly TargetFinding[]> {
-  const present = ["wasm", "reference"] as const;
   const found = await Promise.all(
     present.map(async (target) => ({ target, ...(await tryTarget(target)) })),
   );
@@ -49,7 +51,7 @@ export const doctor: Command = defineCommand({
   name: "doctor",
   summary: "say what this machine can run, and why not the rest",
   description: [
-    "Runs a small kernel on each target, looks for what the targets and the tests need, and says what is missing and what for. Changes nothing.",
+    "Runs a small kernel on each target, looks for what the targets and the tests need, and says what is missing and what for. Changes nothing but the cache of compiled kernels.",
   ],
   positionals: [],
   options: {},
@@ -61,6 +63,7 @@ export const doctor: Command = defineCommand({
     for (const { name, purpose, look } of checks) {
       features.push({ name, purpose, ...(await look()) });
     }
+    features.push(...(await nativeFacts()));
     const mark = (available: boolean): string => (available ? "yes" : "no");
     terminal.print(
       [

@@ -10,19 +10,21 @@ import { UsageError } from "../usage-error.ts";
 /** Failures shown to people; `--json` has all of them. */
 const SHOWN = 20;
 
-const { device, revectorize } = deviceOptions;
+const { device, revectorize, compiler, isa } = deviceOptions;
 
 export const verify: Command = defineCommand({
   name: "verify",
   summary: "run the conformance suite on a device",
   description: [
     "Runs every variant of the gallery, and some corner cases, in all dtypes on awkward shapes, with one thread and two, and compares each result with float64. A case passes where its error is at most twice that of the unfused computation in the same dtype, plus 2 ulps.",
-    "Takes some minutes; --quick thins the cases until every two choices (variant, dtype, length, memory layout, ...) still meet in one of them.",
+    "Takes some minutes; --quick thins the cases until every two choices (variant, dtype, length, memory layout, ...) still meet in one of them. The native target also waits for its compiler, once per machine.",
   ],
   positionals: [],
   options: {
     device,
     revectorize,
+    compiler,
+    isa,
     full: flag("all cases: the default"),
     quick: flag("about a tenth of the cases"),
     case: text("only cases whose name contains this", "text", null),

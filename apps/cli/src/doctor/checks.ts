@@ -1,4 +1,4 @@
-/** What a machine may have, and what it is for: one row per thing, each looked at without changing anything. */
+/** What a machine may have, and what it is for: one row per thing, each looked at without changing anything; what the native target needs, it says itself. */
 import { accessSync, constants } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { delimiter, join } from "node:path";
@@ -137,9 +137,4 @@ export const checks: readonly Check[] = [
     look: stolen,
   },
   { name: "browser", purpose: "the tests in a page", look: program(browsers) },
-  {
-    name: "C compiler",
-    purpose: "checks the peak that figures are held against",
-    look: program(compilers),
-  },
 ];

@@ -6,6 +6,8 @@ export { emitPeak, PEAK_FLOPS_PER_ROUND } from "../emit/wasm/peak.ts";
 export { findFeatures } from "../emit/wasm/features.ts";
 export { blockMaskStats, type BlockMaskStats } from "../mask/stats.ts";
 export type { Shape } from "../runtime/device.ts";
+export { nativeFacts, type NativeFact } from "../runtime/native/facts.ts";
+export { openNativePeak, type NativePeak } from "../runtime/native/peak.ts";
 export { attendedPairs, blockPairs, flopsPerPair } from "../schedule/count-work.ts";
 export { random, type Random } from "../variants/random.ts";
 export { gallery } from "../variants/gallery.ts";

@@ -8,6 +8,7 @@ import { UnsupportedError } from "../../errors.ts";
 
 /** The part of koffi that this target uses. */
 export interface Koffi {
+  readonly version: string;
   load(path: string | null): KoffiLibrary;
   /** Where the first element of a view lies; 0 where it has none. */
   address(view: ArrayBufferView): bigint;
