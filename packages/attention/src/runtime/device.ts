@@ -8,7 +8,8 @@
  */
 import type { CaptureValues, Expression } from "../ir/types.ts";
 import type { BlockMask } from "../mask/block-mask.ts";
-import type { FloatType, Tensor } from "../tensor.ts";
+import type { DeviceTensor, DeviceTensorParts, TensorHome } from "../device-tensor.ts";
+import type { DType, FloatType, Tensor } from "../tensor.ts";
 
 export type Target = "reference" | "wasm" | "native" | "webgpu" | "cuda";
 
@@ -39,11 +40,12 @@ export interface Shape {
   readonly Dv: number;
 }
 
-export interface Launch {
+/** @typeParam T  where query, key, value and the result are: in the caller's arrays, or in the device's memory */
+export interface Launch<T = Tensor> {
   readonly shape: Shape;
-  readonly query: Tensor;
-  readonly key: Tensor;
-  readonly value: Tensor;
+  readonly query: T;
+  readonly key: T;
+  readonly value: T;
   readonly scale: number;
   /** [B]: position of query row 0; score and mask see `q = row + queryOffset[b]`. */
   readonly queryOffset: Int32Array;
@@ -57,21 +59,26 @@ export interface Launch {
   readonly sinks: Float32Array | null;
   readonly want: { readonly lse: boolean; readonly max: boolean };
   /** Where to put the result instead of a new tensor: [B, Hq, M, Dv], any strides. */
-  readonly out: Tensor | null;
+  readonly out: T | null;
   readonly signal: AbortSignal | null;
 }
 
-export interface LaunchResult {
+export interface LaunchResult<T = Tensor> {
   /** [B, Hq, M, Dv] in the spec's dtype. */
-  readonly out: Tensor;
+  readonly out: T;
   /** [B, Hq, M] f32, natural log of the denominator, -Infinity where every key is masked and there is no sink. */
-  readonly lse: Tensor | null;
+  readonly lse: T | null;
   /** [B, Hq, M] f32, the largest score after `score`, -Infinity where every key is masked. Sinks do not count. */
-  readonly max: Tensor | null;
+  readonly max: T | null;
 }
 
 export interface Kernel {
   readonly spec: KernelSpec;
+  /**
+   * Whether score functions are computed with approximate instructions: lse and max are then only as exact as the dtype. Left out where
+   * they are not.
+   */
+  readonly approximate?: boolean;
   /** What the tuner or the default table chose, for display: for example `{ queries: 8, keys: 128 }`. */
   readonly tile: Readonly<Record<string, number>>;
   /** The kernel as text in the target's own language. */
@@ -91,4 +98,36 @@ export interface Device extends AsyncDisposable {
   kernel(spec: KernelSpec): Promise<Kernel>;
   /** Ends workers and frees memory; a running launch ends first. Calling it again does nothing. */
   close(): Promise<void>;
+}
+
+/** A kernel of a device with memory of its own. */
+export interface ResidentKernel extends Kernel {
+  /**
+   * The same on tensors that lie in the device's memory. Resolves when the work is queued: reading a result waits for it, and the
+   * next call that uses it comes after it.
+   */
+  runResident(launch: Launch<DeviceTensor>): Promise<LaunchResult<DeviceTensor>>;
+}
+
+/** A device that can keep tensors in its own memory from call to call. */
+export interface ResidentDevice extends Device, TensorHome {
+  kernel(spec: KernelSpec): Promise<ResidentKernel>;
+  /** A copy of a tensor in the device's memory. */
+  upload(tensor: Tensor): Promise<DeviceTensor>;
+  /** New memory without content, row-major without gaps: for `out`. */
+  empty(shape: readonly number[], dtype: DType): DeviceTensor;
+  /** Memory of somebody else, who keeps it until `free()`. */
+  wrap(parts: Omit<DeviceTensorParts, "home">): DeviceTensor;
+  /** Resolves when everything queued so far is done. */
+  settled(): Promise<void>;
+  /** Measures the device's own time from one place in its queue to another. */
+  clock(): DeviceClock;
+}
+
+/** For benchmarks: what is queued between `start` and `stop` is timed. It may be used again after it was read. */
+export interface DeviceClock {
+  start(): void;
+  stop(): void;
+  /** Waits until it has stopped. */
+  milliseconds(): Promise<number>;
 }

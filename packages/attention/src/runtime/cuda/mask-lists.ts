@@ -1,0 +1,170 @@
+/** What kernels read of a block mask: lists of work, made and uploaded once for a mask and a shape. */
+import type { CudaKernel } from "../../emit/cuda/abi.ts";
+import { decodePlan } from "../../emit/cuda/decode/abi.ts";
+import type { BlockMask } from "../../mask/block-mask.ts";
+import { headGroup, ITEM_WORDS, tileWork } from "../../schedule/tile-work.ts";
+import type { KernelSpec, Shape } from "../device.ts";
+import type { Allocator, Block } from "./allocator.ts";
+import type { Driver } from "./driver.ts";
+
+/** Addresses, 0n for none, and counts. */
+export interface UploadedLists {
+  readonly items: bigint;
+  readonly spans: bigint;
+  readonly rowStart: bigint;
+  readonly runs: bigint;
+  readonly bits: bigint;
+  readonly itemCount: number;
+  readonly combineCount: number;
+  /** Of the partial results between a launch's functions. */
+  readonly partialBytes: number;
+}
+
+export interface ListRequest {
+  readonly spec: KernelSpec;
+  readonly kernel: CudaKernel;
+  readonly shape: Shape;
+  readonly kvLength: Int32Array;
+  readonly blockMask: BlockMask | null;
+}
+
+/** Lists that are kept for the next call: a model's layers share one, a few masks take turns. */
+const KEPT = 32;
+
+type Arrays = { readonly [K in ListName]: ArrayBufferView | null };
+type ListName = "items" | "spans" | "rowStart" | "runs" | "bits";
+type Counts = Pick<UploadedLists, "itemCount" | "combineCount" | "partialBytes">;
+
+interface Lists extends Counts {
+  readonly arrays: Arrays;
+}
+
+const none = { items: null, spans: null, rowStart: null, runs: null, bits: null };
+
+export const elementBytes = (spec: KernelSpec): number => (spec.dtype === "f32" ? 4 : 2);
+
+/** Blocks find their keys in the block mask's own lists. */
+function decodeLists({ spec, shape, kvLength, blockMask }: ListRequest): Lists {
+  const longest = kvLength.reduce((most, length) => Math.max(most, length), 0);
+  const { rowStart = null, runs = null, bits = null } = blockMask ?? {};
+  return { arrays: { ...none, rowStart, runs, bits }, ...decodePlan(spec, shape, longest) };
+}
+
+function forwardLists({ spec, kernel, shape, kvLength, blockMask }: ListRequest): Lists {
+  const counts = { combineCount: 0, partialBytes: 0 };
+  if (blockMask === null || !kernel.lists) {
+    const itemCount = Math.ceil(shape.M / kernel.tile.queries) * shape.B * shape.Hq;
+    return { arrays: none, itemCount, ...counts };
+  }
+  const tiling = { ...kernel.tile, headGroup: headGroup(shape, elementBytes(spec)) };
+  const { items, spans } = tileWork(shape, { mask: blockMask, kvLength }, tiling);
+  const { bits } = blockMask;
+  return {
+    arrays: { ...none, items, spans, bits },
+    itemCount: items.length / ITEM_WORDS,
+    ...counts,
+  };
+}
+
+const listsOf = (request: ListRequest): Lists =>
+  request.kernel.template === "decode" ? decodeLists(request) : forwardLists(request);
+
+interface Kept {
+  readonly lists: UploadedLists;
+  readonly block: Block | null;
+}
+
+const ALIGNMENT = 16;
+const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+
+export class MaskLists {
+  readonly #driver: Driver;
+  readonly #allocator: Allocator;
+  readonly #stream: bigint;
+  readonly #kept = new Map<string, Kept>();
+  readonly #numbers = new WeakMap<BlockMask, number>();
+  #nextNumber = 1;
+
+  constructor(driver: Driver, allocator: Allocator, stream: bigint) {
+    this.#driver = driver;
+    this.#allocator = allocator;
+    this.#stream = stream;
+  }
+
+  /** Lists of a launch, in GPU memory until many others have been asked for. Block masks do not change once they are built. */
+  lists(request: ListRequest): UploadedLists {
+    const key = this.#keyOf(request);
+    const known = this.#kept.get(key) ?? this.#upload(listsOf(request));
+    this.#kept.delete(key);
+    this.#kept.set(key, known);
+    this.#forgetOldest();
+    return known.lists;
+  }
+
+  #keyOf({ spec, kernel, shape, kvLength, blockMask }: ListRequest): string {
+    const { B, Hq, Hkv, M, N, D, Dv } = shape;
+    const { template, tile, lists } = kernel;
+    const tiling = [template, lists, tile.queries, tile.keys, spec.dtype];
+    return [...tiling, B, Hq, Hkv, M, N, D, Dv, this.#numberOf(blockMask), ...kvLength].join(" ");
+  }
+
+  #numberOf(blockMask: BlockMask | null): number {
+    if (blockMask === null) return 0;
+    const number = this.#numbers.get(blockMask) ?? this.#nextNumber++;
+    this.#numbers.set(blockMask, number);
+    return number;
+  }
+
+  /** All lists in one block, with one copy. */
+  #upload({ arrays, ...counts }: Lists): Kept {
+    const entries = Object.entries(arrays) as [ListName, ArrayBufferView | null][];
+    const offsets = new Map<ListName, number>();
+    let total = 0;
+    for (const [name, array] of entries) {
+      if (array === null) continue;
+      offsets.set(name, total);
+      total += Math.max(aligned(array.byteLength), ALIGNMENT);
+    }
+    const block = total === 0 ? null : this.#allocator.allocate(total);
+    if (block !== null) this.#fill(block, entries, offsets, total);
+    const at = (name: ListName): bigint => {
+      const offset = offsets.get(name);
+      return offset === undefined || block === null ? 0n : block.address + BigInt(offset);
+    };
+    const lists = {
+      ...{ items: at("items"), spans: at("spans"), rowStart: at("rowStart") },
+      ...{ runs: at("runs"), bits: at("bits") },
+      ...counts,
+    };
+    return { lists, block };
+  }
+
+  #fill(
+    block: Block,
+    entries: readonly (readonly [ListName, ArrayBufferView | null])[],
+    offsets: ReadonlyMap<ListName, number>,
+    total: number,
+  ): void {
+    const bytes = new Uint8Array(total);
+    for (const [name, array] of entries) {
+      if (array === null) continue;
+      const { buffer, byteOffset, byteLength } = array;
+      bytes.set(new Uint8Array(buffer, byteOffset, byteLength), offsets.get(name) ?? 0);
+    }
+    try {
+      const doing = "copying a block mask's lists to the GPU";
+      this.#driver.call.cuMemcpyHtoDAsync_v2(doing, block.address, bytes, total, this.#stream);
+    } catch (error) {
+      this.#allocator.release(block);
+      throw error;
+    }
+  }
+
+  #forgetOldest(): void {
+    for (const [key, { block }] of this.#kept) {
+      if (this.#kept.size <= KEPT) return;
+      this.#kept.delete(key);
+      if (block !== null) this.#allocator.release(block);
+    }
+  }
+}
