@@ -176,7 +176,7 @@ export type Products = "f32" | "bf16-pairs" | "bf16-tiles";
 
 export function productsOf({ schedule, dtype }: KernelSpec, { isa }: NativeTarget): Products {
   if (dtype !== "bf16" || schedule === "decode") return "f32";
-  return isa === "amx" ? "bf16-tiles" : isa === "avx512-bf16" ? "bf16-pairs" : "f32";
+  return isa === "amx" ? "bf16-tiles" : "f32";
 }
 
 /** Floats of one vector. */

@@ -8,7 +8,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compilerFlags, linkerFlags } from "./abi.ts";
+import { CAPTURE_WORD, compilerFlags, linkerFlags } from "./abi.ts";
 import type { NativeTarget } from "./abi.ts";
 import { emitPrelude } from "./prelude/prelude.ts";
 
@@ -74,7 +74,7 @@ function encode(jobs: readonly Job[], symbols: readonly string[]): Uint8Array {
       put(buffer.byteLength);
       parts.push(buffer);
     }
-    const count = Math.max(...words.keys()) + 1;
+    const count = Math.max(CAPTURE_WORD, ...words.keys()) + 1;
     put(count);
     for (let n = 0; n < count; n++) {
       const word = words.get(n) ?? 0;

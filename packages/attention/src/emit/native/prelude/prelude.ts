@@ -8,6 +8,7 @@ import { panels } from "./panels.ts";
 import { products } from "./products.ts";
 import { runs } from "./runs.ts";
 import { softmax } from "./softmax.ts";
+import { tiles } from "./tiles.ts";
 import { transpose } from "./transpose.ts";
 import { vectors } from "./vectors.ts";
 
@@ -25,5 +26,6 @@ export const emitPrelude = (target: NativeTarget): string =>
     softmax,
     products(target),
     panels,
+    tiles(target),
     exported(target),
   ].join("\n");
