@@ -4,7 +4,7 @@
  *     out = O / l,   lse = m + ln l,   max = m
  *
  * A sink s joins here and nowhere else: l' = l * e^(m - m') + e^(s - m'), m' = max(m, s). A row with neither keys nor a sink gives
- * out = 0, lse = -Infinity; a NaN among its scores makes all three NaN.
+ * out = 0, lse = -Infinity; a NaN among its scores makes all three NaN. A score of +Infinity does so to out and lse; max is then +Infinity.
  */
 import { f32, i32, load, op, store } from "./asm/expression.ts";
 import type { I32, V128 } from "./asm/expression.ts";
@@ -42,7 +42,9 @@ function finishLanes(context: KernelContext, f: FunctionBuilder, sink: V128, at:
   const stored = load("v128.load", at.state, STATE.maximum + at.half);
   const maximum = f.let("max", naturalMaximum(context, f, stored));
   const sum = f.let("sum", load("v128.load", at.state, STATE.sum + at.half));
-  write(choose(op("f32x4.ne", sum, sum), sum, maximum), OWN.maximum);
+  const isNaN = op("f32x4.ne", sum, sum);
+  const isFinite = op("f32x4.ne", maximum, f.lanes(Infinity));
+  write(choose(op("v128.and", isNaN, isFinite), sum, maximum), OWN.maximum);
   const joint = f.let("joint", larger(maximum, sink));
   f.set(joint, reference(f, joint));
   const x = f.let("x", sub(maximum, joint));
