@@ -12,8 +12,9 @@ import type { AttentionOptions, AttentionResult } from "./options.ts";
  * Shapes: query [B, Hq, M, D], key [B, Hkv, N, D], value [B, Hkv, N, Dv] give out [B, Hq, M, Dv]. Hq is a multiple of Hkv; key and
  * value may have a batch of 1. D and Dv are 1 to 512; every other length is at least 1. All three share one dtype (f32, f16 or
  * bf16), which is also the output's; accumulation is f32. Positions are in tokens. A fully masked row gives out = 0 and
- * lse = -Infinity; NaN in a row's query or in a key that it attends to gives NaN. A value that is NaN or infinite makes NaN of every row
- * whose tiles visit its key, even where the mask leaves it out (0 * NaN): keep masked values finite. Keys from kvLength on are never read.
+ * lse = -Infinity; NaN in a row's query or in a key that it attends to gives NaN. NaN and infinite
+ * values reach the rows that attend to their keys, by the mask; keys from kvLength on are never read. A score function that masks by
+ * returning -Infinity keeps neither away (0 * NaN).
  *
  * Inputs are only read. The first call of a variant compiles it (milliseconds); another length, batch, scale or captured number
  * compiles nothing. Cost: 4 * D operations per pair of query and key in the blocks that the mask does not empty.

@@ -10,6 +10,7 @@ import type { FloatType, Tensor } from "../tensor.ts";
 import { type Traced, traceMod } from "../trace/trace-mod.ts";
 import { checkPrepared, preparedFor, PreparedMask } from "./block-mask.ts";
 import { checkRangesAt } from "./check-launch.ts";
+import { withoutMaskedValues } from "./masked-values.ts";
 import { asMaskMod, asScoreMod, type MaskMod, type ScoreMod } from "./mods.ts";
 import { resolveDevice } from "./open-device.ts";
 import type { AttentionResult, BlockSize, Placement, RunOptions, Variant } from "./options.ts";
@@ -157,7 +158,7 @@ async function execute(
   const kernel = await device.kernel(
     specOf(variant, { schedule, dtype, D: shape.D, Dv: shape.Dv }),
   );
-  return kernel.run({
+  const launch = {
     ...inputs,
     scale,
     queryOffset,
@@ -168,7 +169,8 @@ async function execute(
     want: { lse: options.returnLse === true, max: options.returnMax === true },
     out,
     signal: options.signal ?? null,
-  });
+  };
+  return mask === null ? kernel.run(launch) : withoutMaskedValues(device, kernel, launch);
 }
 
 function maskFor(
