@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import type { ViteUserConfig } from "vitest/config";
 
@@ -7,7 +8,8 @@ const config: ViteUserConfig = defineConfig({
     // WebAssembly memories and worker threads of one test file never meet another's.
     pool: "forks",
     // Tests that name no device are not about one, and a compiler per kernel would take minutes.
-    env: { VIGIL_DEVICE: "wasm" },
+    // Compiled kernels are kept for the next run here, not among the user's own.
+    env: { VIGIL_DEVICE: "wasm", VIGIL_CACHE_DIR: join(import.meta.dirname, ".vitest", "cache") },
     testTimeout: 60_000,
     hookTimeout: 120_000,
     reporters: ["default", "./tools/skips/reporter.ts"],

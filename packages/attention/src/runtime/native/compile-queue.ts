@@ -100,5 +100,5 @@ const reported = (error: unknown): unknown =>
   error instanceof CompilerRefusal ? internalError(error.message) : error;
 
 /** One translation unit of several kernels. */
-export const libraryText = (target: NativeTarget, kernels: readonly NativeKernel[]): string =>
+const libraryText = (target: NativeTarget, kernels: readonly NativeKernel[]): string =>
   [emitPrelude(target), ...kernels.map(({ body }) => body)].join("\n");
