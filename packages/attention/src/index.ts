@@ -30,7 +30,16 @@ export type {
   RunOptions,
   Variant,
 } from "./api/options.ts";
-export type { Device, Kernel, KernelSpec, Target } from "./runtime/device.ts";
+export type {
+  Device,
+  DeviceClock,
+  Kernel,
+  KernelSpec,
+  ResidentDevice,
+  Target,
+} from "./runtime/device.ts";
+export { DeviceTensor, type DeviceTensorParts } from "./device-tensor.ts";
+export { CudaError } from "./runtime/cuda/cuda-error.ts";
 export {
   Tensor,
   type DType,

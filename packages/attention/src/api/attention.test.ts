@@ -183,5 +183,8 @@ test("an aborted call rejects with the signal's reason", async () => {
 test("auto says what it took", async () => {
   const { device, considered } = await chooseDevice();
   await using _ = device;
-  expect(considered).toEqual([{ target: "wasm", verdict: `taken: ${device.name}` }]);
+  const taken = considered.at(-1);
+  expect(taken?.target).toBe(device.target);
+  expect(taken?.verdict).toMatch(/^taken/);
+  expect(taken?.verdict).toContain(device.name);
 });

@@ -1,5 +1,5 @@
 /** The one call that most programs need. */
-import type { Tensor } from "../tensor.ts";
+import type { AnyTensor } from "./check-tensors.ts";
 import { runVariant } from "./compile.ts";
 import type { AttentionOptions, AttentionResult } from "./options.ts";
 
@@ -16,6 +16,9 @@ import type { AttentionOptions, AttentionResult } from "./options.ts";
  * values reach the rows that attend to their keys, by the mask; keys from kvLength on are never read. A score function that masks by
  * returning -Infinity keeps neither away (0 * NaN).
  *
+ * Tensors in a device's memory (`device.upload`) are computed there, and give such tensors: the call then resolves when the work
+ * is queued, and values at masked keys are not looked at, so keep them finite.
+ *
  * Inputs are only read. The first call of a variant compiles it (milliseconds); another length, batch, scale or captured number
  * compiles nothing. Cost: 4 * D operations per pair of query and key in the blocks that the mask does not empty.
  *
@@ -25,29 +28,29 @@ import type { AttentionOptions, AttentionResult } from "./options.ts";
  * @throws UnsupportedError  the named device cannot run it here; says why
  * @see FlexAttention (Dong et al. 2024, arXiv 2412.05496); online softmax (Milakov and Gimelshein 2018)
  */
+export function attention<T extends AnyTensor>(
+  query: T,
+  key: T,
+  value: T,
+  options: AttentionOptions<T> & ({ readonly returnLse: true } | { readonly returnMax: true }),
+): Promise<AttentionResult<T>>;
+export function attention<T extends AnyTensor>(
+  query: T,
+  key: T,
+  value: T,
+  options?: AttentionOptions<T> & { readonly returnLse?: false; readonly returnMax?: false },
+): Promise<T>;
+export function attention<T extends AnyTensor>(
+  query: T,
+  key: T,
+  value: T,
+  options: AttentionOptions<T>,
+): Promise<T | AttentionResult<T>>;
 export function attention(
-  query: Tensor,
-  key: Tensor,
-  value: Tensor,
-  options: AttentionOptions & ({ readonly returnLse: true } | { readonly returnMax: true }),
-): Promise<AttentionResult>;
-export function attention(
-  query: Tensor,
-  key: Tensor,
-  value: Tensor,
-  options?: AttentionOptions & { readonly returnLse?: false; readonly returnMax?: false },
-): Promise<Tensor>;
-export function attention(
-  query: Tensor,
-  key: Tensor,
-  value: Tensor,
-  options: AttentionOptions,
-): Promise<Tensor | AttentionResult>;
-export function attention(
-  query: Tensor,
-  key: Tensor,
-  value: Tensor,
-  options: AttentionOptions = {},
-): Promise<Tensor | AttentionResult> {
+  query: AnyTensor,
+  key: AnyTensor,
+  value: AnyTensor,
+  options: AttentionOptions<AnyTensor> = {},
+): Promise<AnyTensor | AttentionResult<AnyTensor>> {
   return runVariant([query, key, value], options);
 }

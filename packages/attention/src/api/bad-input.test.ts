@@ -349,7 +349,7 @@ const devices: readonly Mistake[] = [
     "the device is unknown",
     () => withOptions({ device: "gpu" }),
     RangeError,
-    /device: expected one of "auto", "wasm", .*, got "gpu"/,
+    /device: expected one of "auto", .*"wasm".*, got "gpu"/,
   ],
   [
     "the device is a number",

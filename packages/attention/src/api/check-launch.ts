@@ -1,5 +1,4 @@
 /** Refuses integer expressions that leave 32 bits, or divide by zero, at the lengths of one call. */
-import { topological } from "../ir/builder.ts";
 import { checkRanges } from "../ir/check-ranges.ts";
 import type { CaptureValues, Expression } from "../ir/types.ts";
 
@@ -12,19 +11,12 @@ export interface Extent {
   readonly kvLength: Int32Array;
 }
 
-/** Whether integers are computed; those that are only read and compared need no look at what captured tensors hold. */
-const computesIntegers = ({ root }: Expression): boolean =>
-  topological([root]).some(
-    ({ type, op, args }) => type === "i32" && op !== "load" && args.length > 0,
-  );
-
 /** @throws RangeError  showing the expression and the range it can take */
 export function checkRangesAt(
   expression: Expression,
   captures: CaptureValues,
   extent: Extent,
 ): void {
-  if (!computesIntegers(expression)) return;
   const { B, Hq, M, queryOffset, kvLength } = extent;
   const lastKey = kvLength.reduce((most, length) => Math.max(most, length), 0) - 1;
   if (lastKey < 0) return;

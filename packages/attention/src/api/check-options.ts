@@ -54,6 +54,11 @@ const names: {
     isa: true,
     cacheFolder: true,
     warm: true,
+    gpu: true,
+    exact: true,
+    memoryLimitBytes: true,
+    nvrtcPath: true,
+    driverPath: true,
   },
 };
 
@@ -69,7 +74,11 @@ export function checkFlag(name: string, flag: unknown): void {
 }
 
 /** @throws TypeError  a flag that is not a boolean, or a signal that is not an AbortSignal */
-export function checkFlags({ returnLse, returnMax, signal }: RunOptions): void {
+export function checkFlags({
+  returnLse,
+  returnMax,
+  signal,
+}: Pick<RunOptions, "returnLse" | "returnMax" | "signal">): void {
   for (const [name, flag] of Object.entries({ returnLse, returnMax })) checkFlag(name, flag);
   if (signal === undefined || signal instanceof AbortSignal) return;
   const remedy = "pass the signal of an AbortController, or AbortSignal.timeout(ms)";

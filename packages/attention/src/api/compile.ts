@@ -1,15 +1,25 @@
 /** From a variant to a kernel, and from tensors to a launch. */
-import { internalError, rangeError } from "../errors.ts";
+import { internalError, rangeError, typeError } from "../errors.ts";
 import { mergeCaptures, prefixCaptures } from "../ir/rename.ts";
 import { printExpression } from "../ir/print.ts";
 import type { CaptureValues, Expression } from "../ir/types.ts";
 import { needsBits } from "../mask/needs-bits.ts";
-import type { Device, Kernel, KernelSpec, LaunchResult, Target } from "../runtime/device.ts";
+import type { TensorHome } from "../device-tensor.ts";
+import type {
+  Device,
+  Kernel,
+  KernelSpec,
+  Launch,
+  LaunchResult,
+  Target,
+} from "../runtime/device.ts";
+import { isResident } from "../runtime/shared/resident.ts";
 import { chooseSchedule } from "../schedule/choose-schedule.ts";
-import type { FloatType, Tensor } from "../tensor.ts";
+import type { FloatType } from "../tensor.ts";
 import { type Traced, traceMod } from "../trace/trace-mod.ts";
 import { checkPrepared, preparedFor, PreparedMask } from "./block-mask.ts";
 import { checkRangesAt } from "./check-launch.ts";
+import { type AnyTensor, checkInputs, type Inputs } from "./check-tensors.ts";
 import { withoutMaskedValues } from "./masked-values.ts";
 import { asMaskMod, asScoreMod, type MaskMod, type ScoreMod } from "./mods.ts";
 import { resolveDevice } from "./open-device.ts";
@@ -41,25 +51,32 @@ export interface CompiledAttention {
   readonly tile: Readonly<Record<string, number>>;
   /** Which target the next `run` computes on: the device's own, or what serves until its compiler is done. */
   readonly servedBy: Target;
+  /** Whether the score function is computed with the hardware's approximate instructions, within the dtype's error budget. */
+  readonly approximate: boolean;
   /** The same as `attention` with this variant; compiles nothing for a new length, batch, scale or captured number. */
-  run(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    options: RunOptions & ({ readonly returnLse: true } | { readonly returnMax: true }),
-  ): Promise<AttentionResult>;
-  run(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    options?: RunOptions & { readonly returnLse?: false; readonly returnMax?: false },
-  ): Promise<Tensor>;
-  run(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    options: RunOptions,
-  ): Promise<Tensor | AttentionResult>;
+  run: RunVariant;
+}
+
+/** Results are where the tensors are. */
+export interface RunVariant {
+  <T extends AnyTensor>(
+    query: T,
+    key: T,
+    value: T,
+    options: RunOptions<T> & ({ readonly returnLse: true } | { readonly returnMax: true }),
+  ): Promise<AttentionResult<T>>;
+  <T extends AnyTensor>(
+    query: T,
+    key: T,
+    value: T,
+    options?: RunOptions<T> & { readonly returnLse?: false; readonly returnMax?: false },
+  ): Promise<T>;
+  <T extends AnyTensor>(
+    query: T,
+    key: T,
+    value: T,
+    options: RunOptions<T>,
+  ): Promise<T | AttentionResult<T>>;
 }
 
 /** A variant's functions as mods. */
@@ -134,11 +151,13 @@ interface Program extends SpecOptions {
   readonly blockSize: BlockSize | undefined;
 }
 
+type AnyResult = LaunchResult<AnyTensor>;
+
 async function execute(
   program: Pick<Program, "device" | "blockSize"> & { readonly variant: TracedVariant },
-  inputs: check.Inputs,
-  options: RunOptions,
-): Promise<LaunchResult> {
+  inputs: Inputs,
+  options: RunOptions<AnyTensor>,
+): Promise<AnyResult> {
   const { shape, dtype } = inputs;
   const { device, variant } = program;
   checkFlags(options);
@@ -147,7 +166,6 @@ async function execute(
   const queryOffset = check.checkQueryOffset(options.queryOffset, shape.B, shape.M);
   const kvLength = check.checkKvLength(options.kvLength, shape.B, shape.N);
   const sinks = check.checkSinks(options.sinks, shape.Hq);
-  const out = check.checkOut(options.out, inputs);
   const extent = { ...shape, queryOffset, kvLength };
   if (variant.score !== null) {
     const { expression, captures } = variant.score;
@@ -155,11 +173,9 @@ async function execute(
   }
   const mask = maskFor(variant, { ...extent, ...check.checkBlockSize(program.blockSize) });
   const schedule = chooseSchedule(shape);
-  const kernel = await device.kernel(
-    specOf(variant, { schedule, dtype, D: shape.D, Dv: shape.Dv }),
-  );
-  const launch = {
-    ...inputs,
+  const spec = specOf(variant, { schedule, dtype, D: shape.D, Dv: shape.Dv });
+  return launchOn(device, spec, inputs, {
+    shape,
     scale,
     queryOffset,
     kvLength,
@@ -167,11 +183,40 @@ async function execute(
     captures: capturesOf(variant),
     sinks,
     want: { lse: options.returnLse === true, max: options.returnMax === true },
-    out,
     signal: options.signal ?? null,
-  };
-  return mask === null ? kernel.run(launch) : withoutMaskedValues(device, kernel, launch);
+  });
 }
+
+/** Everything of a launch but its tensors. */
+type Rest = Omit<Launch, "query" | "key" | "value" | "out">;
+
+async function launchOn(
+  device: Device,
+  spec: KernelSpec,
+  inputs: Inputs,
+  rest: Rest,
+): Promise<AnyResult> {
+  if (inputs.home === null) {
+    const { query, key, value, out } = inputs;
+    const launch = { query, key, value, out, ...rest };
+    const kernel = await device.kernel(spec);
+    return rest.blockMask === null
+      ? kernel.run(launch)
+      : withoutMaskedValues(device, kernel, launch);
+  }
+  if (!isResident(device) || device !== inputs.home) throw elsewhere(inputs.home, device);
+  const { query, key, value, out } = inputs;
+  const kernel = await device.kernel(spec);
+  return kernel.runResident({ query, key, value, out, ...rest });
+}
+
+const elsewhere = (home: TensorHome, device: Device): TypeError =>
+  typeError({
+    name: "device",
+    expected: `the one that holds the tensors, ${home.name}`,
+    got: device.name,
+    remedy: "pass that device, or read the tensors back with await tensor.read()",
+  });
 
 function maskFor(
   variant: TracedVariant,
@@ -184,19 +229,25 @@ function maskFor(
   return prepared;
 }
 
-const wantsMore = (options: RunOptions): boolean =>
+const wantsMore = (options: RunOptions<AnyTensor>): boolean =>
   options.returnLse === true || options.returnMax === true;
+
+/** Tensors in a device's memory are computed there, unless the caller names a device. */
+function deviceOf({ home }: Inputs): Device | undefined {
+  const holder: (Partial<Device> & TensorHome) | null = home;
+  return holder?.kernel === undefined ? undefined : (holder as Device & TensorHome);
+}
 
 /** One call of `attention`: checks, finds or compiles the kernel, runs it. */
 export async function runVariant(
   tensors: readonly [query: unknown, key: unknown, value: unknown],
-  options: Variant & Placement & RunOptions & { readonly blockSize?: BlockSize },
-): Promise<Tensor | AttentionResult> {
+  options: Variant & Placement & RunOptions<AnyTensor> & { readonly blockSize?: BlockSize },
+): Promise<AnyTensor | AttentionResult<AnyTensor>> {
   checkOptions("attention", options);
-  const inputs = check.checkInputs(...tensors);
+  const inputs = checkInputs(...tensors, options.out);
   const program = {
     variant: traceVariant(variantOf(options)),
-    device: await resolveDevice(options.device),
+    device: await resolveDevice(options.device ?? deviceOf(inputs)),
     blockSize: options.blockSize,
   };
   const result = await execute(program, inputs, options);
@@ -230,36 +281,22 @@ class Compiled implements CompiledAttention {
     return this.#kernel.tile;
   }
 
+  get approximate(): boolean {
+    return this.#kernel.approximate === true;
+  }
+
   get servedBy(): Target {
     return this.#kernel.servedBy ?? this.#program.device.target;
   }
 
-  run(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    options: RunOptions & ({ readonly returnLse: true } | { readonly returnMax: true }),
-  ): Promise<AttentionResult>;
-  run(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    options?: RunOptions & { readonly returnLse?: false; readonly returnMax?: false },
-  ): Promise<Tensor>;
-  run(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    options: RunOptions,
-  ): Promise<Tensor | AttentionResult>;
-  async run(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    options: RunOptions = {},
-  ): Promise<Tensor | AttentionResult> {
+  readonly run: RunVariant = (async (
+    query: AnyTensor,
+    key: AnyTensor,
+    value: AnyTensor,
+    options: RunOptions<AnyTensor> = {},
+  ): Promise<AnyTensor | AttentionResult<AnyTensor>> => {
     checkOptions("run", options);
-    const inputs = check.checkInputs(query, key, value);
+    const inputs = checkInputs(query, key, value, options.out);
     const { D, Dv, dtype } = this.#program;
     if (inputs.shape.D !== D || inputs.shape.Dv !== Dv || inputs.dtype !== dtype) {
       const got = `${inputs.dtype} with D = ${inputs.shape.D}, Dv = ${inputs.shape.Dv}`;
@@ -271,7 +308,8 @@ class Compiled implements CompiledAttention {
     const program = { device, blockSize, variant: traceVariant(mods) };
     const result = await execute(program, inputs, options);
     return wantsMore(options) ? result : result.out;
-  }
+    // What comes back is where the tensors are: the types say so, `launchOn` does so.
+  }) as RunVariant;
 }
 
 /**

@@ -1,6 +1,6 @@
 /** Opening a place to run kernels: a named one or none, and `auto` says what it chose and why. */
 import { describe, nearestName, rangeError, typeError } from "../errors.ts";
-import type { Device } from "../runtime/device.ts";
+import type { Device, ResidentDevice } from "../runtime/device.ts";
 import { checkFlag, checkOptions } from "./check-options.ts";
 import type { DeviceName } from "./options.ts";
 
@@ -34,6 +34,19 @@ export interface DeviceOptions {
    * a kernel waits for the compiler.
    */
   readonly warm?: "background";
+  /** cuda: which GPU, as nvidia-smi counts within CUDA_VISIBLE_DEVICES. Default 0. */
+  readonly gpu?: number;
+  /**
+   * cuda: score functions without the hardware's approximate tanh, exp and the like, which 16-bit dtypes otherwise get within their
+   * error budget. Default false.
+   */
+  readonly exact?: boolean;
+  /** cuda: the device never holds more GPU memory than this. Default: all that the GPU has. */
+  readonly memoryLimitBytes?: number;
+  /** cuda: the file of NVRTC. Default: in CUDA_PATH, the loader's paths, or pip's wheels. */
+  readonly nvrtcPath?: string;
+  /** cuda: the file of the driver's library. Default: where the NVIDIA driver puts it. */
+  readonly driverPath?: string;
 }
 
 /** An opened device, with the reason for the choice where there was one. */
@@ -46,6 +59,7 @@ export interface Opened {
 const openers: {
   readonly [K in Exclude<DeviceName, "auto">]: (options: DeviceOptions) => Promise<Device>;
 } = {
+  cuda: async (options) => (await import("../runtime/cuda/open.ts")).openCuda(options),
   native: openNative,
   wasm: async (options) => (await import("../runtime/wasm/open.ts")).openWasm(options),
   reference: async () => (await import("../reference/device.ts")).openReference(),
@@ -65,10 +79,21 @@ async function openNative({ warm, ...options }: DeviceOptions): Promise<Device> 
 }
 
 /** What `auto` tries, best first. The reference is never chosen: it is asked for by name. */
-const preference: readonly Exclude<DeviceName, "auto" | "reference">[] = ["native", "wasm"];
+const preference: readonly Exclude<DeviceName, "auto" | "reference">[] = ["cuda", "native", "wasm"];
+
+const isText = (value: unknown): boolean => typeof value === "string" && value.trim() !== "";
+
+/** The numbers are checked where the GPU is known. */
+function checkCudaOptions({ exact, nvrtcPath, driverPath }: Record<string, unknown>): void {
+  checkFlag("exact", exact);
+  for (const [name, path] of Object.entries({ nvrtcPath, driverPath })) {
+    if (path === undefined || isText(path)) continue;
+    const remedy = "leave it out to look in the usual places";
+    throw typeError({ name, expected: "a file's path", got: describe(path), remedy });
+  }
+}
 
 function checkNativeOptions({ compiler, cacheFolder, warm }: Record<string, unknown>): void {
-  const isText = (value: unknown): boolean => typeof value === "string" && value.trim() !== "";
   if (compiler !== undefined && !isText(compiler)) {
     const remedy = 'name a program, for example "gcc-13"';
     throw typeError({ name: "compiler", expected: "a program", got: describe(compiler), remedy });
@@ -85,7 +110,7 @@ function checkNativeOptions({ compiler, cacheFolder, warm }: Record<string, unkn
 
 function checkDeviceOptions(options: DeviceOptions): DeviceOptions {
   checkOptions("openDevice", options);
-  const { threads, revectorize, background, ...native }: Record<string, unknown> = { ...options };
+  const { threads, revectorize, background, ...more }: Record<string, unknown> = { ...options };
   const isCount =
     typeof threads === "number" && Number.isInteger(threads) && threads >= 1 && threads <= 256;
   if (threads !== undefined && threads !== "auto" && !isCount) {
@@ -94,7 +119,8 @@ function checkDeviceOptions(options: DeviceOptions): DeviceOptions {
     throw rangeError({ name: "threads", expected, got: describe(threads), remedy });
   }
   for (const [name, flag] of Object.entries({ revectorize, background })) checkFlag(name, flag);
-  checkNativeOptions(native);
+  checkNativeOptions(more);
+  checkCudaOptions(more);
   return options;
 }
 
@@ -140,6 +166,8 @@ export async function chooseDevice(options: DeviceOptions = {}): Promise<Opened>
 /**
  * Opens a device. A named target is opened or refused with the reason; only "auto" chooses.
  *
+ * - "cuda": an NVIDIA GPU of compute capability 8.0 or later, through its driver and NVRTC; Node with the package koffi. Its
+ *   device also keeps tensors: `upload`, `empty`, `wrap`.
  * - "native": C that this machine's gcc or clang compiles; Node on Linux, x86-64 with AVX2, and the package koffi.
  * - "wasm": WebAssembly SIMD, in Node and browsers.
  * - "reference": float64, four loops, slow: the meaning that everything else is checked against.
@@ -150,6 +178,8 @@ export async function chooseDevice(options: DeviceOptions = {}): Promise<Opened>
  * @throws TypeError, RangeError  an unknown name or option
  * @throws UnsupportedError       the target cannot run here; says why
  */
+export async function openDevice(name: "cuda", options?: DeviceOptions): Promise<ResidentDevice>;
+export async function openDevice(name?: DeviceName, options?: DeviceOptions): Promise<Device>;
 export async function openDevice(
   name: DeviceName = "auto",
   options: DeviceOptions = {},

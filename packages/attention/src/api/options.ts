@@ -1,6 +1,7 @@
 /** What a caller may say about one attention call, and what comes back. */
 import type { Device } from "../runtime/device.ts";
 import type { Tensor } from "../tensor.ts";
+import type { AnyTensor } from "./check-tensors.ts";
 import type { MaskFunction, MaskMod, ScoreFunction, ScoreMod } from "./mods.ts";
 import type { PreparedMask } from "./block-mask.ts";
 
@@ -18,8 +19,12 @@ export interface Variant {
   readonly mask?: MaskMod | MaskFunction | PreparedMask;
 }
 
-/** The part of a call that may change without compiling anything again. */
-export interface RunOptions {
+/**
+ * The part of a call that may change without compiling anything again.
+ *
+ * @typeParam T  what query, key, value and out are: tensors in arrays, or in a device's memory
+ */
+export interface RunOptions<T extends AnyTensor = Tensor> {
   /** Factor on the dot product, before `score`. Default 1 / sqrt(D). */
   readonly scale?: number;
   /** Position of the first query; functions see `q + queryOffset`. Default 0. Unit: tokens. */
@@ -33,7 +38,7 @@ export interface RunOptions {
   /** Also return each row's largest score. Default false. */
   readonly returnMax?: boolean;
   /** Where to write the output: [B, Hq, M, Dv] of the inputs' dtype, any strides. Default: a new tensor. */
-  readonly out?: Tensor;
+  readonly out?: T;
   /** Ends the call with the signal's reason at the next opportunity. */
   readonly signal?: AbortSignal;
 }
@@ -41,28 +46,29 @@ export interface RunOptions {
 /** Where a call runs. */
 export interface Placement {
   /**
-   * An open device, or the name of a target: `"native"`, `"wasm"` and `"reference"` run there or throw. Default `"auto"`: the fastest
-   * target that this machine has.
+   * An open device, or the name of a target: `"cuda"`, `"native"`, `"wasm"` and `"reference"` run there or throw. Default `"auto"`: the fastest
+   * target that this machine has; for tensors in a device's memory, that device.
    */
   readonly device?: Device | DeviceName;
 }
 
-export type DeviceName = "auto" | "native" | "wasm" | "reference";
+export type DeviceName = "auto" | "cuda" | "native" | "wasm" | "reference";
 
 /** Queries and keys per block of the block mask: one number for both, or `[queries, keys]`. */
 export type BlockSize = number | readonly [queries: number, keys: number];
 
-export interface AttentionOptions extends Variant, RunOptions, Placement {
+export interface AttentionOptions<T extends AnyTensor = Tensor>
+  extends Variant, RunOptions<T>, Placement {
   /** Block size of the mask that is built for this call. Default 128. Unit: tokens. */
   readonly blockSize?: BlockSize;
 }
 
 /** What a call returns that asked for more than the output. */
-export interface AttentionResult {
+export interface AttentionResult<T extends AnyTensor = Tensor> {
   /** [B, Hq, M, Dv] in the inputs' dtype. */
-  readonly out: Tensor;
+  readonly out: T;
   /** [B, Hq, M] f32, natural log; -Infinity for a fully masked row. Null unless `returnLse`. */
-  readonly lse: Tensor | null;
+  readonly lse: T | null;
   /** [B, Hq, M] f32, after `score`, without sinks; -Infinity for a fully masked row. Null unless `returnMax`. */
-  readonly max: Tensor | null;
+  readonly max: T | null;
 }

@@ -74,7 +74,7 @@ const mistakes: Readonly<Record<string, () => unknown>> = {
     () => withOptions({ device: {} }),
   [`threads: expected "auto" or an integer from 1 to 256, got "2"; ${threads}`]: () =>
     call(openDevice, "wasm", { threads: "2" }),
-  'options: expected names among threads, background, revectorize, got "thread"; write threads':
+  'options: expected names among threads, background, revectorize, compiler, isa, cacheFolder, warm, gpu, exact, memoryLimitBytes, nvrtcPath, driverPath, got "thread"; write threads':
     () => call(chooseDevice, { thread: 2 }),
   [`background: expected a boolean, got 1; ${flag}`]: () =>
     call(openDevice, "wasm", { background: 1 }),
@@ -140,7 +140,7 @@ test.each(Object.entries(mistakes))("%s", async (message, run) => {
 });
 
 test("an unknown device is answered with the name that is most like it, else with auto", async () => {
-  const known = 'device: expected one of "auto", "wasm", ';
+  const known = 'device: expected one of "auto", ';
   const misspelt = await messageOf(() => withOptions({ device: "wsam" }));
   expect(misspelt.startsWith(known) && misspelt.endsWith('got "wsam"; write "wasm"')).toBe(true);
   const foreign = await messageOf(() => openDevice("tpu" as never));

@@ -1,6 +1,5 @@
 /** Checks what a caller passed, once, before anything is compiled or any memory is touched. */
 import { describe, rangeError, typeError } from "../errors.ts";
-import type { Shape } from "../runtime/device.ts";
 import { type FloatType, Tensor } from "../tensor.ts";
 import type { BlockSize, PerBatch, RunOptions } from "./options.ts";
 
@@ -10,86 +9,12 @@ export const MAX_HEAD_SIZE = 512;
 /** Positions are 32-bit integers in every kernel. */
 const MAX_POSITION = 2 ** 31 - 1;
 
-export interface Inputs {
-  readonly query: Tensor;
-  readonly key: Tensor;
-  readonly value: Tensor;
-  readonly shape: Shape;
-  readonly dtype: FloatType;
-}
-
 const floatTypes: readonly string[] = ["f32", "f16", "bf16"] satisfies readonly FloatType[];
-const isFloat = (dtype: string): dtype is FloatType => floatTypes.includes(dtype);
+
+/** Whether a dtype is one of floating-point storage. */
+export const isFloat = (dtype: string): dtype is FloatType => floatTypes.includes(dtype);
 
 const shapeText = (tensor: Tensor): string => `[${tensor.shape.join(", ")}]`;
-
-function checkedTensor(name: string, value: unknown, axes: string): Tensor {
-  if (!(value instanceof Tensor)) {
-    const remedy = `wrap the array: new Tensor(data, ${axes})`;
-    throw typeError({ name, expected: "a Tensor", got: describe(value), remedy });
-  }
-  if (value.shape.length !== 4) {
-    const remedy = "give single heads or batches a length of 1";
-    throw rangeError({ name, expected: `shape ${axes}`, got: shapeText(value), remedy });
-  }
-  if (!value.shape.includes(0)) return inMemory(name, value);
-  const remedy = "skip the call when there is nothing to attend from or to";
-  throw rangeError({
-    name,
-    expected: `${axes} with lengths from 1`,
-    got: shapeText(value),
-    remedy,
-  });
-}
-
-/** Refuses a tensor whose buffer was transferred or made smaller since. */
-function inMemory(name: string, tensor: Tensor): Tensor {
-  const { data, offset, shape, strides } = tensor;
-  const last = shape.reduce((at, length, axis) => at + (length - 1) * (strides[axis] ?? 0), offset);
-  if (last < data.length) return tensor;
-  throw rangeError({
-    name,
-    expected: `at least ${last + 1} elements in memory`,
-    got: `${data.length}`,
-    remedy: "its buffer was transferred or resized: wrap the array that holds the elements now",
-  });
-}
-
-function checkedFloat(query: Tensor, key: Tensor, value: Tensor): FloatType {
-  const { dtype } = query;
-  if (!isFloat(dtype)) {
-    const remedy = "convert the elements to floating point";
-    throw typeError({ name: "query.dtype", expected: "f32, f16 or bf16", got: dtype, remedy });
-  }
-  for (const [name, tensor] of [
-    ["key", key],
-    ["value", value],
-  ] as const) {
-    if (tensor.dtype === dtype) continue;
-    const remedy = "convert one of them: all three share one dtype";
-    throw typeError({
-      name: `${name}.dtype`,
-      expected: `${dtype}, as query`,
-      got: tensor.dtype,
-      remedy,
-    });
-  }
-  return dtype;
-}
-
-interface Agreement {
-  readonly name: string;
-  readonly expected: number;
-  readonly got: number;
-  readonly remedy: string;
-}
-
-function agree(checks: readonly Agreement[]): void {
-  const wrong = checks.find(({ expected, got }) => expected !== got);
-  if (wrong === undefined) return;
-  const { name, expected, got, remedy } = wrong;
-  throw rangeError({ name, expected: String(expected), got: String(got), remedy });
-}
 
 /** @throws RangeError  not an integer of 1 to 512 */
 export function checkHeadSize(name: string, size: unknown): void {
@@ -130,48 +55,6 @@ export function checkSchedule(schedule: unknown): void {
     got: describe(schedule),
     remedy: 'write "forward" for many query rows, "decode" for few',
   });
-}
-
-/** One key/value batch serves every query batch: the axis is repeated with stride 0. */
-function repeatBatch(tensor: Tensor, B: number): Tensor {
-  if (tensor.shape[0] !== 1 || B === 1) return tensor;
-  const { dtype, offset } = tensor;
-  const strides = [0, ...tensor.strides.slice(1)];
-  return new Tensor(tensor.data, [B, ...tensor.shape.slice(1)], { dtype, strides, offset });
-}
-
-/**
- * Query [B, Hq, M, D], key [B or 1, Hkv, N, D], value [B or 1, Hkv, N, Dv] as one shape.
- *
- * @throws TypeError   not a Tensor, or dtypes that are not one of f32, f16, bf16 throughout
- * @throws RangeError  ranks, lengths or head counts that do not fit together
- */
-export function checkInputs(queryArg: unknown, keyArg: unknown, valueArg: unknown): Inputs {
-  const query = checkedTensor("query", queryArg, "[B, Hq, M, D]");
-  const keyGiven = checkedTensor("key", keyArg, "[B, Hkv, N, D]");
-  const valueGiven = checkedTensor("value", valueArg, "[B, Hkv, N, Dv]");
-  const dtype = checkedFloat(query, keyGiven, valueGiven);
-  const [B = 0, Hq = 0, M = 0, D = 0] = query.shape;
-  const key = repeatBatch(keyGiven, B);
-  const value = repeatBatch(valueGiven, B);
-  const [keyB = 0, Hkv = 0, N = 0, keyD = 0] = key.shape;
-  const [valueB = 0, valueHeads = 0, valueN = 0, Dv = 0] = value.shape;
-  const shapes = `query is ${shapeText(query)}, key ${shapeText(keyGiven)}, value ${shapeText(valueGiven)}`;
-  const remedy = `make them [B, Hq, M, D], [B, Hkv, N, D] and [B, Hkv, N, Dv]: ${shapes}`;
-  agree([
-    { name: "key's batch (axis 0)", expected: B, got: keyB, remedy },
-    { name: "value's batch (axis 0)", expected: B, got: valueB, remedy },
-    { name: "value's heads (axis 1)", expected: Hkv, got: valueHeads, remedy },
-    { name: "value's length (axis 2)", expected: N, got: valueN, remedy },
-    { name: "key's head size (axis 3)", expected: D, got: keyD, remedy },
-  ]);
-  checkHeadSize("query's head size (axis 3)", D);
-  checkHeadSize("value's head size (axis 3)", Dv);
-  if (Hq % Hkv !== 0) {
-    const expected = `a multiple of key's ${Hkv} heads`;
-    throw rangeError({ name: "query's heads (axis 1)", expected, got: String(Hq), remedy });
-  }
-  return { query, key, value, dtype, shape: { B, Hq, Hkv, M, N, D, Dv } };
 }
 
 /** The factor on the dot product; 1 / sqrt(D) where none is given. */
@@ -285,66 +168,6 @@ function sinksOfTensor(tensor: Tensor): Float32Array {
   const [length = 0] = tensor.shape;
   const [stride = 1] = tensor.strides;
   return Float32Array.from({ length }, (_, h) => Number(tensor.data[tensor.offset + h * stride]));
-}
-
-/** Bytes of its buffer that a tensor's elements can touch, from and to. */
-function extentInBuffer({ data, offset, shape, strides }: Tensor): readonly [number, number] {
-  const last = shape.reduce((at, length, axis) => at + (length - 1) * (strides[axis] ?? 0), offset);
-  const bytes = data.BYTES_PER_ELEMENT;
-  return [data.byteOffset + offset * bytes, data.byteOffset + (last + 1) * bytes];
-}
-
-function sharesMemory(a: Tensor, b: Tensor): boolean {
-  if (a.data.buffer !== b.data.buffer) return false;
-  const [aFrom, aTo] = extentInBuffer(a);
-  const [bFrom, bTo] = extentInBuffer(b);
-  return aFrom < bTo && bFrom < aTo;
-}
-
-/** A caller's output tensor: right shape and dtype, memory of its own, and no element shared by two indices. */
-export function checkOut(out: unknown, inputs: Inputs): Tensor | null {
-  if (out === undefined) return null;
-  const { shape, dtype } = inputs;
-  const tensor = checkedTensor("out", out, "[B, Hq, M, Dv]");
-  if (tensor.dtype !== dtype) {
-    const remedy = `leave it out for a new tensor, or pass one of ${dtype}`;
-    const expectedType = `${dtype}, as query`;
-    throw typeError({ name: "out.dtype", expected: expectedType, got: tensor.dtype, remedy });
-  }
-  const expected = [shape.B, shape.Hq, shape.M, shape.Dv];
-  if (expected.some((length, axis) => tensor.shape[axis] !== length)) {
-    const want = `shape [${expected.join(", ")}]`;
-    const remedy = "leave it out for a new tensor, or pass one of [B, Hq, M, Dv]";
-    throw rangeError({ name: "out", expected: want, got: shapeText(tensor), remedy });
-  }
-  for (const name of ["query", "key", "value"] as const) {
-    if (!sharesMemory(tensor, inputs[name])) continue;
-    const got = `memory shared with ${name}`;
-    throw rangeError({
-      name: "out",
-      expected: "memory of its own",
-      got,
-      remedy: "pass another array",
-    });
-  }
-  if (!overlaps(tensor)) return tensor;
-  const got = `[${tensor.strides.join(", ")}]`;
-  const remedy = "leave out the strides: two indices would share one element";
-  throw rangeError({ name: "out.strides", expected: "strides without overlap", got, remedy });
-}
-
-/** Sufficient for tensors made by slicing and transposing: each stride clears the extent of all smaller ones. */
-function overlaps(tensor: Tensor): boolean {
-  const axes = tensor.shape
-    .map((length, axis) => ({ length, stride: tensor.strides[axis] ?? 0 }))
-    .filter(({ length }) => length > 1)
-    .toSorted((a, b) => a.stride - b.stride);
-  let reach = 0;
-  return axes.some(({ length, stride }) => {
-    const collides = stride <= reach;
-    reach += (length - 1) * stride;
-    return collides;
-  });
 }
 
 /** Block sizes are multiples of 8, the fewest queries that every kernel handles together. */

@@ -87,6 +87,8 @@ export interface CudaKernel {
   readonly tile: CudaTile;
   /** Whether `items` and `spans` are read (`schedule/tile-work.ts` makes them); else the kernel counts its items itself. */
   readonly lists: boolean;
+  /** Whether a score function is computed with approximate instructions; left out where it is not. */
+  readonly approximate?: boolean;
 }
 
 type FieldType = "pointer" | "i64" | "i32" | "f32";

@@ -20,6 +20,8 @@ export interface Program {
 
 const SUFFIX = ".cubin";
 
+const OPTIONS = ["--std=c++17", "--device-as-default-execution-space"] as const;
+
 /** What the driver says of code that it cannot use. */
 const unusable: readonly string[] = ["CUDA_ERROR_INVALID_IMAGE", "CUDA_ERROR_NO_BINARY_FOR_GPU"];
 
@@ -43,7 +45,7 @@ export class Programs {
   async load(program: ProgramText): Promise<Program> {
     const start = performance.now();
     const { driver, compiler, cache } = this.#parts;
-    const options = [`--gpu-architecture=${program.arch}`, "--std=c++17"];
+    const options = [`--gpu-architecture=${program.arch}`, ...OPTIONS];
     const key = [program.text, ...options, compiler.version, String(this.#parts.driverVersion)];
     const loaded = (module: GpuModule, from: Program["from"]): Program => {
       return { module, from, milliseconds: performance.now() - start };
