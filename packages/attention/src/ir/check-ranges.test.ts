@@ -285,3 +285,23 @@ test("lists the loads whose index can leave the tensor", () => {
   expect(clampedLoads(score, captures(), upTo(7, 0))).toEqual([]);
   expect(clampedLoads(score, captures(), upTo(7, 1))).toEqual(["bias[h][q - kv]"]);
 });
+
+test("elements that no integer is computed from are not read", () => {
+  const builder = new Builder();
+  const [q, kv] = [builder.index("q"), builder.index("kv")];
+  const unread = new Proxy(Float32Array.of(1, 2, 3, 4), {
+    get: () => {
+      throw new Error("read");
+    },
+  });
+  const bias = builder.load("bias", "f32", [builder.make("sub", q, kv)]);
+  const root = builder.make("add", builder.score(), bias);
+  const captures = {
+    uniforms: new Map<string, number>(),
+    tensors: new Map([["bias", { type: "f32" as const, shape: [4], data: unread }]]),
+  };
+  const expression = expressionOf("score", root);
+  const range = { lo: 0, hi: 9 };
+  const ranges = { b: range, h: range, q: range, kv: range };
+  expect(() => checkRanges(expression, captures, ranges)).not.toThrow();
+});

@@ -57,13 +57,14 @@ export class IntervalProgram implements BoxEvaluator {
   readonly #pyramids = new Map<TensorValue, Pyramid>();
   readonly #root: Cell;
 
-  constructor(root: Node, captures: CaptureValues) {
-    for (const node of topological([root])) {
+  /** The first root is the one whose verdict and interval are asked for. */
+  constructor(roots: readonly [Node, ...Node[]], captures: CaptureValues) {
+    for (const node of topological(roots)) {
       const step = this.#place(node, captures);
       if (step !== null) this.#steps.set(node, step);
     }
     this.#order = [...this.#steps.values()];
-    this.#root = this.cell(root);
+    this.#root = this.cell(roots[0]);
   }
 
   cell(node: Node): Cell {
@@ -150,4 +151,4 @@ function operatorRule(out: Cell, op: OperatorOp, node: Node, args: readonly Cell
 
 /** The evaluator of a graph over boxes, with the captures' values as they are now. */
 export const compileIntervals = (root: Node, captures: CaptureValues): BoxEvaluator =>
-  new IntervalProgram(root, captures);
+  new IntervalProgram([root], captures);

@@ -66,7 +66,7 @@ export function compileEnclosure(
   captures: CaptureValues,
   { basic = 1, functions = 1 }: Rounding = {},
 ): Enclosure {
-  const program = new IntervalProgram(root, captures);
+  const program = new IntervalProgram([root], captures);
   const nodes = topological([root]);
   const ulpsOf = ({ op }: Node): number => (op in exactly || op === "div" ? basic : functions);
   const run = (node: Node, score: number): void => {

@@ -321,3 +321,38 @@ test("what does not change in the loop is computed before it, once", () => {
   });
   expect([hoisted, inside]).toEqual([1, 0]);
 });
+
+test("what lanes add to an address is computed before the loop, once for all loads that share it", () => {
+  const builder = new Builder();
+  const [q, kv, h] = [builder.index("q"), builder.index("kv"), builder.index("h")];
+  const step = (at: number): Node =>
+    builder.load("path", "i32", [q, kv, builder.constant("i32", at)]);
+  const bias = builder.load("edge", "f32", [h, builder.make("add", step(0), step(1))]);
+  const root = builder.make("add", builder.score(), bias);
+  const context = kernelContext(specOf(expressionOf("score", root)), {
+    relaxed: true,
+    shared: false,
+  });
+  const counts: Record<string, readonly number[]> = {};
+  context.module.function("probe", { b: "i32", h: "i32", kv: "i32" }, (f, scalars) => {
+    const lanes = [f.local("v128", "q")];
+    const site = { laneAxis: "q", lanes, scalars, score: lanes } as const;
+    const lowering = new Lowering(context, f, root, site);
+    const count = (name: string): number => JSON.stringify(f.body).split(`${name}"`).length - 1;
+    const names = ["i32x4.mul", "i32x4.extract_lane 0", "i32x4.extract_lane 3", "i32.mul"];
+    lowering.hoist(["kv", "score"]);
+    const hoisted = names.map(count);
+    lowering.root();
+    names.forEach((name, n) => {
+      counts[name] = [hoisted[n] ?? 0, count(name) - (hoisted[n] ?? 0)];
+    });
+    return undefined;
+  });
+  // Before: the rows of q, of the head, and how long those of a path are. Inside: rows of kv for each step, and lanes of the sum.
+  expect(counts).toEqual({
+    "i32x4.mul": [1, 0],
+    "i32x4.extract_lane 0": [1, 1],
+    "i32x4.extract_lane 3": [1, 1],
+    "i32.mul": [2, 2],
+  });
+});

@@ -18,6 +18,7 @@ import type { Emitter } from "../math/emitter.ts";
 import { laneForm } from "./lane-ops.ts";
 import type { LaneOperand } from "./lane-ops.ts";
 import { identifier, stepOf, TensorReader } from "./loads.ts";
+import type { LoadIndex, PreparedLoad } from "./loads.ts";
 import { scalarForm, spread } from "./scalar-ops.ts";
 import type { Scalar } from "./scalar-ops.ts";
 
@@ -48,6 +49,8 @@ export class Lowering {
   readonly #scalars = new Map<Node, Scalar>();
   readonly #vectors = new Map<Node, readonly Local<"v128">[]>();
   readonly #tensors: TensorReader;
+  /** Loads whose addresses have been begun, one for each vector. */
+  readonly #prepared = new Map<Node, readonly PreparedLoad[]>();
 
   constructor(context: KernelContext, f: FunctionBuilder, root: Node, site: Site) {
     this.#context = context;
@@ -63,11 +66,12 @@ export class Lowering {
     this.#feedsLanes.add(root);
   }
 
-  /** Emits all nodes that depend on none of these. */
+  /** Emits all nodes that depend on none of these, and what can be said of the addresses of loads that do. */
   hoist(varying: readonly Source[]): void {
     for (const node of this.#nodes) {
       const sources = this.#sources.get(node);
       if (!varying.some((source) => sources?.has(source))) this.#emit(node);
+      else if (node.op === "load" && !this.#isUniform(node)) this.#prepare(node);
     }
   }
 
@@ -144,16 +148,39 @@ export class Lowering {
     return laneForm(node)(this.#e, args);
   }
 
+  #prepare(node: Node): readonly PreparedLoad[] {
+    const run = this.#runOf(node);
+    const prepared = this.#site.lanes.map((_, vector) => {
+      const indices = this.#indices(node, vector);
+      // The one load of a run starts at an index, not at an address.
+      const last = indices.at(-1);
+      if (run !== 0 && last?.type === "v128") indices.splice(-1, 1, null);
+      return this.#tensors.prepare(String(node.attr), indices);
+    });
+    this.#prepared.set(node, prepared);
+    return prepared;
+  }
+
   #gather(node: Node, vector: number): V128 {
-    const { laneAxis } = this.#site;
-    const indices = node.args.map((arg) =>
-      this.#isUniform(arg)
-        ? this.#integer(arg)
-        : (this.#lanesOf(arg)[vector] ?? this.#integer(arg)),
-    );
+    const prepared = (this.#prepared.get(node) ?? this.#prepare(node))[vector];
+    if (prepared === undefined) throw internalError("a vector is missing");
+    return this.#tensors.lanes(prepared, this.#indices(node, vector), this.#runOf(node));
+  }
+
+  /** Those that are known by now; null for the others. */
+  #indices(node: Node, vector: number): LoadIndex[] {
+    return node.args.map((arg) => {
+      if (!this.#isUniform(arg)) return this.#vectors.get(arg)?.[vector] ?? null;
+      return this.#scalars.has(arg) ? this.#integer(arg) : null;
+    });
+  }
+
+  /** Whether the last index rises or falls by one from lane to lane. */
+  #runOf(node: Node): 1 | -1 | 0 {
     const last = node.args.at(-1);
+    const { laneAxis } = this.#site;
     const step = last === undefined ? null : stepOf(last, laneAxis, (arg) => this.#isUniform(arg));
-    return this.#tensors.lanes(String(node.attr), indices, step === 1 || step === -1 ? step : 0);
+    return step === 1 || step === -1 ? step : 0;
   }
 
   /** A node's value as vectors, spread from the scalar where that is what it is. */
