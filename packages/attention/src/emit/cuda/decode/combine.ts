@@ -5,7 +5,7 @@ export const COMBINE_THREADS = 256;
 
 export const combineSharedBytes = 0;
 
-export const combine = `\
+export const combine: string = `\
 constexpr int COMBINE_THREADS = ${COMBINE_THREADS}, QUADS = STATE / 4;  // four columns to a thread
 constexpr int GROUP = QUADS <= 32 ? 32 : QUADS <= 64 ? 64 : 128, GROUPS = COMBINE_THREADS / GROUP, UNROLL = 8;
 

@@ -30,9 +30,10 @@ constexpr int KEY_ROW = KEY_BYTES + ROW_PADDING, VALUE_ROW = VALUE_BYTES + ROW_P
 export function emitDecode(spec: KernelSpec, target: CudaTarget): CudaKernel {
   const tile = decodeTile(spec, target.arch);
   const masked = spec.mask !== null || spec.maskBits;
+  const declared = declarations(spec, target);
   const text = [
     legend,
-    declarations(spec, target),
+    declared.text,
     constants(spec, tile),
     primitives(spec.dtype),
     products(spec.dtype),
@@ -60,5 +61,6 @@ export function emitDecode(spec: KernelSpec, target: CudaTarget): CudaKernel {
     maps: [],
     tile: { queries: TILE_ROWS, keys: splitKeys(spec) },
     lists: false,
+    ...declared.approximate,
   };
 }

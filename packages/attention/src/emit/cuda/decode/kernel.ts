@@ -62,7 +62,7 @@ __device__ __forceinline__ void visit(const Params& params, const Split& split, 
     }
     copyCommit();
   };
-#pragma unroll
+#pragma unroll 1
   for (int stage = 0; stage < STAGES - 1; stage++) load(stage);
   float scores[KEYS / 2];
   for (int stage = 0; left != 0; left &= left - 1) {

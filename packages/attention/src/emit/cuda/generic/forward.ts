@@ -104,4 +104,4 @@ extern "C" __global__ void __launch_bounds__(THREADS) attention(const __grid_con
 }
 `;
 
-export const forward = { legend, kernel } as const;
+export const forward: { readonly legend: string; readonly kernel: string } = { legend, kernel };

@@ -52,17 +52,23 @@ __device__ __forceinline__ Rows rowsOf(const Element* head, long long stride, in
 }
 // Rows [first, first + ROWS) as [ROWS][BYTES + padding]; rows from \`end\` on, and columns beyond the last, become zeros.
 template <int ROWS, int BYTES, int THREADS>
-__device__ __forceinline__ void loadRows(unsigned to, Rows rows, int first, int end, int thread) {
+__device__ __forceinline__ void loadRows(unsigned to, const Rows& rows, int first, int end, int thread) {
   constexpr int CHUNKS = BYTES / 16, EACH = 16 / sizeof(Element);
+  if (rows.aligned) {
 #pragma unroll
-  for (int i = thread; i < ROWS * CHUNKS; i += THREADS) {
-    const int line = i / CHUNKS, chunk = i % CHUNKS, row = first + line, column = chunk * EACH;
-    const unsigned at = to + line * (BYTES + ROW_PADDING) + chunk * 16;
-    const int columns = row < end ? rows.columns : 0;
-    const Element* from = rowAt(rows.head, rows.stride, row < end ? row : 0);
-    const int left = min(max(columns - column, 0), EACH) * (int)sizeof(Element);
-    if (rows.aligned) copy16(at, left > 0 ? from + column : rows.head, left);
-    else gather16(at, from, column, columns);
+    for (int i = thread; i < ROWS * CHUNKS; i += THREADS) {
+      const int line = i / CHUNKS, chunk = i % CHUNKS, row = first + line, column = chunk * EACH;
+      const int left = row < end ? min(max(rows.columns - column, 0), EACH) * (int)sizeof(Element) : 0;
+      const Element* from = left > 0 ? rowAt(rows.head, rows.stride, row) + column : rows.head;
+      copy16(to + line * (BYTES + ROW_PADDING) + chunk * 16, from, left);
+    }
+  } else {
+#pragma unroll 1
+    for (int i = thread; i < ROWS * CHUNKS; i += THREADS) {
+      const int line = i / CHUNKS, chunk = i % CHUNKS, row = first + line;
+      const Element* from = rowAt(rows.head, rows.stride, min(row, max(end - 1, 0)));
+      gather16(to + line * (BYTES + ROW_PADDING) + chunk * 16, from, chunk * EACH, row < end ? rows.columns : 0);
+    }
   }
 }
 

@@ -11,6 +11,7 @@
  * they become registers, and cost nothing where they are empty; a template calls all five, each where its level begins.
  */
 import type { Expression } from "../../../ir/types.ts";
+import { helpersOf } from "./helpers.ts";
 import { known, levels } from "./levels.ts";
 import type { Level } from "./levels.ts";
 import { lower } from "./lowering.ts";
@@ -24,6 +25,13 @@ export interface ModOptions {
   readonly captures: CaptureAccess;
   /** Accurate functions only. */
   readonly exact: boolean;
+  /** Scores: what dot products are multiplied by, in C; then `score` is the dot product. Default: `score` is the score. */
+  readonly scale?: string;
+  /**
+   * Scores: `scoreElement` leaves out a factor that is the same for the whole head, of any sign, and `float scoreFactor(params, head)`
+   * returns it: 1 where there is none. Default false.
+   */
+  readonly factored?: boolean;
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
@@ -42,6 +50,8 @@ class ModText {
   readonly #kind: Expression["kind"];
   readonly #params: string;
   readonly #root: Term;
+  readonly #factor: Term | null;
+  readonly #isFactored: boolean;
   readonly #terms: readonly Term[];
   /** Read at a level after their own. */
   readonly #shared = new Set<Term>();
@@ -49,15 +59,20 @@ class ModText {
   constructor({ kind, root }: Expression, options: ModOptions) {
     this.#kind = kind;
     this.#params = options.params;
-    this.#root = lower(root, options);
-    this.#terms = termsOf(this.#root);
+    const { whole, base, factor } = lower(root, options);
+    this.#root = options.factored === true ? base : whole;
+    this.#factor = options.factored === true ? factor : null;
+    const roots = this.#factor === null ? [this.#root] : [this.#root, this.#factor];
+    this.#terms = termsOf(roots);
     for (const term of this.#terms) this.#share(term.args, term.level);
-    this.#share([this.#root], "element");
+    this.#share(roots, "element");
+    this.#isFactored = options.factored === true;
   }
 
   print(): string {
     const structs = levels.slice(0, -1).map((level) => this.#struct(level));
-    return [...structs, ...levels.map((level) => this.#function(level))].join("\n");
+    const factor = this.#isFactored ? [this.#factorFunction()] : [];
+    return [...structs, ...levels.map((level) => this.#function(level)), ...factor].join("\n");
   }
 
   #share(terms: readonly Term[], by: Level): void {
@@ -92,6 +107,12 @@ class ModText {
     return `${head}(${takes.join(", ")}) {\n${body.map((line) => `  ${line}\n`).join("")}}`;
   }
 
+  #factorFunction(): string {
+    const takes = `const ${this.#params}& params, const ${this.#structName("head")}& head`;
+    const value = this.#factor === null ? "1.0f" : this.#read(this.#factor, "element");
+    return `__device__ __forceinline__ float ${this.#kind}Factor(${takes}) { return ${value}; }\n`;
+  }
+
   #level(level: Level): string[] {
     const lines = this.#at(level).map((term) => this.#statement(term));
     const kept = this.#at(level).filter((term) => this.#shared.has(term));
@@ -115,6 +136,10 @@ class ModText {
     return term.level === at ? term.name : `${term.level}.${term.name}`;
   }
 }
+
+/** Whether a text calls functions that are only approximate. */
+export const approximates = (text: string): boolean =>
+  helpersOf([text]).some((name) => name.startsWith("fast"));
 
 /** The device functions of an expression. They call helpers: `modHelpers` of `helpers.ts`. */
 export const lowerMod = (expression: Expression, options: ModOptions): string =>

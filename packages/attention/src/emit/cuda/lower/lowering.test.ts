@@ -209,7 +209,7 @@ test("what is the same for a head, a row or a tile is computed there", () => {
     "struct ScoreHead { float load0; };
     struct ScoreRow {};
     struct ScoreColumn {};
-    struct ScoreTile { float start0; };
+    struct ScoreTile { float mul0; };
     __device__ __forceinline__ ScoreHead scoreHead(const Params& params, int b, int h) {
       const int index0 = clampIndex(h, params.slopes_n0);
       const float load0 = __ldg(params.slopes + index0);
@@ -224,14 +224,43 @@ test("what is the same for a head, a row or a tile is computed there", () => {
     __device__ __forceinline__ ScoreTile scoreTile(const Params& params, const ScoreHead& head, const ScoreRow& row, int b, int h, int q, int kvBase) {
       const int sub1 = wrapSub(kvBase, q);
       const float start0 = __int2float_rn(sub1);
-      return {start0};
+      const float mul0 = start0 * head.load0;
+      return {mul0};
     }
     __device__ __forceinline__ float scoreElement(const Params& params, const ScoreHead& head, const ScoreRow& row, const ScoreColumn& column, const ScoreTile& tile, int b, int h, int q, int kvBase, int kvOffset, float score) {
-      const float grown0 = tile.start0 + __int2float_rn(kvOffset);
-      const float mul0 = head.load0 * grown0;
-      const float add0 = score + mul0;
+      const float grown1 = head.load0 * __int2float_rn(kvOffset) + tile.mul0;
+      const float add0 = score + grown1;
       return add0;
     }"
+  `);
+});
+
+const softCap = (): Node => {
+  const cap = builder.uniform("cap", "f32");
+  return builder.make("mul", cap, builder.make("tanh", builder.make("div", builder.score(), cap)));
+};
+
+test("factors that a head shares are multiplied once, and those of the whole score are left out on request", () => {
+  const text = lowerMod(expressionOf("score", softCap()), {
+    params: "Params",
+    captures: access,
+    exact: false,
+    scale: "params.scale",
+    factored: true,
+  });
+  const [, head, element, factor] =
+    /(struct ScoreHead[^]*?\n)[^]*(float scoreElement[^]*?\n}\n)[^]*?(float scoreFactor[^]*)/.exec(
+      text,
+    ) ?? [];
+  expect([head, element, factor].join("")).toMatchInlineSnapshot(`
+    "struct ScoreHead { float mul1; };
+    float scoreElement(const Params& params, const ScoreHead& head, const ScoreRow& row, const ScoreColumn& column, const ScoreTile& tile, int b, int h, int q, int kvBase, int kvOffset, float score) {
+      const float mul2 = score * head.mul1;
+      const float tanh0 = fastTanh(mul2);
+      return tanh0;
+    }
+    float scoreFactor(const Params& params, const ScoreHead& head) { return params.cap; }
+    "
   `);
 });
 

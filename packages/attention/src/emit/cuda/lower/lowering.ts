@@ -10,6 +10,7 @@ import { topological } from "../../../ir/builder.ts";
 import { internalError } from "../../../errors.ts";
 import type { Axis, Node } from "../../../ir/types.ts";
 import { edgedNodes } from "./edges.ts";
+import { joinLevels } from "./levels.ts";
 import type { Level } from "./levels.ts";
 import { floatLiteral, literal } from "./literals.ts";
 import { scalarForm } from "./scalar-ops.ts";
@@ -37,6 +38,8 @@ export interface LoweringOptions {
    * hardware's approximate functions stand in, where no edge sees the difference.
    */
   readonly exact: boolean;
+  /** What dot products are multiplied by, in C; then `score` is the dot product. Default: `score` is the score. */
+  readonly scale?: string;
 }
 
 const axisLevels: { readonly [K in Axis]: Level } = {
@@ -57,17 +60,45 @@ const coordinates: Coordinates = {
   kv: coordinate("kv"),
 };
 
+/** A literal once the loop over the tile's keys is unrolled. */
+const kvOffset = atom("float", "element", "__int2float_rn(kvOffset)");
+
 /** As at the key that the tile counts from. */
 const atBase: Coordinates = { ...coordinates, kv: atom("int", "tile", "kvBase") };
 
-/** The term of a root. */
-export function lower(root: Node, options: LoweringOptions): Term {
-  return new Lowering(root, options).term(root);
+/** A root's value: `base * factor`, where the factor is known for the whole head; null: there is none. */
+export interface Lowered {
+  readonly whole: Term;
+  readonly base: Term;
+  readonly factor: Term | null;
 }
+
+export function lower(root: Node, options: LoweringOptions): Lowered {
+  return new Lowering(root, options).result(root);
+}
+
+/** A value whose second part is known earlier than the first. */
+interface Product {
+  readonly base: Term;
+  readonly factor: Term;
+}
+
+/** A float that grows from key to key: what it is where the tile begins, and by how much it has grown. */
+interface Grown {
+  readonly start: Term;
+  readonly offset: Term;
+}
+
+/** Whether a term is known where, and before, another one is. */
+const isBefore = (early: Term, late: Term): boolean =>
+  early.level !== late.level && joinLevels([early.level, late.level]) === late.level;
 
 class Lowering {
   readonly #options: LoweringOptions;
   readonly #table = new TermTable();
+  /** In what is not exact, terms that are products and sums, as what they are made from. */
+  readonly #products = new Map<Term, Product>();
+  readonly #sums = new Map<Term, Grown>();
   readonly #edged: ReadonlySet<Node>;
   readonly #steps: Steps;
   readonly #terms: ReadonlyMap<Node, Term>;
@@ -80,8 +111,11 @@ class Lowering {
     this.#terms = this.#lowerAll(nodes, coordinates);
   }
 
-  term(node: Node): Term {
-    return found(this.#terms, node);
+  result(root: Node): Lowered {
+    const whole = found(this.#terms, root);
+    const split = this.#products.get(whole);
+    const isSplit = split !== undefined && split.factor.level === "head";
+    return isSplit ? { whole, ...split } : { whole, base: whole, factor: null };
   }
 
   #lowerAll(nodes: readonly Node[], at: Coordinates): Map<Node, Term> {
@@ -97,7 +131,7 @@ class Lowering {
       case "index":
         return at[node.attr as Axis];
       case "score":
-        return atom("float", "element", "score");
+        return this.#score();
       case "uniform":
         return atom(ctypes[node.type], "head", this.#options.captures.uniform(String(node.attr)));
       case "load":
@@ -110,7 +144,11 @@ class Lowering {
   #operator(node: Node, terms: ReadonlyMap<Node, Term>): Term {
     const rounding: Rounding = this.#isExact(node) ? "exact" : "fast";
     const args = node.args.map((arg) => found(terms, arg));
-    if (node.op === "div" && rounding === "fast") return this.#quotient(args);
+    const [a, b] = args;
+    if (rounding === "fast" && a !== undefined && b !== undefined) {
+      if (node.op === "div") return this.#quotient(a, b);
+      if (node.op === "mul" && node.type === "f32") return this.#product(a, b);
+    }
     return this.#table.make(ctypes[node.type], node.op, args, (texts) =>
       scalarForm(node, texts, rounding),
     );
@@ -120,14 +158,54 @@ class Lowering {
     return this.#options.exact || this.#edged.has(node);
   }
 
+  #score(): Term {
+    const score = atom("float", "element", "score");
+    const { scale, exact } = this.#options;
+    if (scale === undefined) return score;
+    const factor = atom("float", "head", scale);
+    if (!exact) return this.#scaled(score, factor);
+    return this.#table.make("float", "score", [score, factor], ([x, y]) => `__fmul_rn(${x}, ${y})`);
+  }
+
   /** A divisor that is known earlier than what it divides is turned into a factor. */
-  #quotient([a, b]: readonly Term[]): Term {
-    if (a === undefined || b === undefined) throw internalError("an operand is missing");
-    if (a.level === b.level) {
-      return this.#table.make("float", "div", [a, b], ([x, y]) => `__fdividef(${x}, ${y})`);
+  #quotient(a: Term, b: Term): Term {
+    if (isBefore(b, a)) {
+      const inverse = this.#table.make("float", "inverse", [b], ([y]) => `1.0f / ${y}`);
+      return this.#scaled(a, inverse);
     }
-    const factor = this.#table.make("float", "inverse", [b], ([y]) => `1.0f / ${y}`);
-    return this.#table.make("float", "div", [a, factor], ([x, y]) => `${x} * ${y}`);
+    return this.#table.make("float", "div", [a, b], ([x, y]) => `__fdividef(${x}, ${y})`);
+  }
+
+  #product(a: Term, b: Term): Term {
+    if (isBefore(a, b)) return this.#scaled(b, a);
+    if (isBefore(b, a)) return this.#scaled(a, b);
+    return this.#times(a, b);
+  }
+
+  /** A factor that is known earlier joins the others: they are multiplied once. */
+  #scaled(term: Term, factor: Term): Term {
+    const grown = this.#sums.get(term);
+    if (grown !== undefined && isBefore(factor, grown.start)) return this.#grownBy(grown, factor);
+    const { base, factor: before } = this.#products.get(term) ?? { base: term, factor: null };
+    const joined = before === null ? factor : this.#times(before, factor);
+    const product = this.#times(base, joined);
+    if (isBefore(joined, base)) this.#products.set(product, { base, factor: joined });
+    return product;
+  }
+
+  /** (start + offset) * factor, with the part of the tile multiplied once. */
+  #grownBy({ start, offset }: Grown, factor: Term): Term {
+    const scaledStart = this.#times(start, factor);
+    return this.#table.make(
+      "float",
+      "grown",
+      [factor, offset, scaledStart],
+      ([f, by, from]) => `${f} * ${by} + ${from}`,
+    );
+  }
+
+  #times(a: Term, b: Term): Term {
+    return this.#table.make("float", "mul", [a, b], ([x, y]) => `${x} * ${y}`);
   }
 
   /** A float made from an integer that grows by a literal from key to key. */
@@ -138,10 +216,11 @@ class Lowering {
     if (step === 0) return null;
     const base = found(this.#lowerAll(topological([whole]), atBase), whole);
     const start = this.#table.make("float", "start", [base], ([x]) => `__int2float_rn(${x})`);
-    const offset = atom("float", "element", "__int2float_rn(kvOffset)");
-    return this.#table.make("float", "grown", [start, offset], ([x, y]) =>
-      step === 1 ? `${x} + ${y}` : `${x} + ${floatLiteral(step)} * ${y}`,
-    );
+    const offset =
+      step === 1 ? kvOffset : this.#times(atom("float", "head", floatLiteral(step)), kvOffset);
+    const sum = this.#table.make("float", "grown", [start, offset], ([x, y]) => `${x} + ${y}`);
+    this.#sums.set(sum, { start, offset });
+    return sum;
   }
 
   #load(node: Node, terms: ReadonlyMap<Node, Term>): Term {

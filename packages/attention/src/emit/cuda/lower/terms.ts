@@ -71,10 +71,10 @@ export class TermTable {
   }
 }
 
-/** All terms that a root is computed from, operands first. */
-export function termsOf(root: Term): readonly Term[] {
+/** All terms that these are computed from, operands first. */
+export function termsOf(roots: readonly Term[]): readonly Term[] {
   const seen = new Set<Term>();
-  const path = [root];
+  const path = roots.toReversed();
   for (let term = path.at(-1); term !== undefined; term = path.at(-1)) {
     const next = term.args.find((arg) => !seen.has(arg));
     if (next !== undefined) path.push(next);
