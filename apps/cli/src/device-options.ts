@@ -6,9 +6,10 @@ import type { Option, Options, Values } from "./options.ts";
 import { UsageError } from "./usage-error.ts";
 
 const MAX_THREADS = 256;
+const MAX_GPU = 255;
 
 /** The targets of the design; asking for one that this version lacks is refused with the reason. */
-const names = ["auto", "native", "wasm", "reference", "webgpu", "cuda"] as const;
+const names = ["auto", "cuda", "native", "wasm", "reference", "webgpu"] as const;
 
 const isas = ["auto", "avx2", "avx512", "avx512-bf16", "amx"] as const;
 
@@ -18,6 +19,9 @@ export interface DeviceOptions extends Options {
   readonly revectorize: Option<boolean>;
   readonly compiler: Option<string | null>;
   readonly isa: Option<(typeof isas)[number]>;
+  readonly gpu: Option<number>;
+  readonly exact: Option<boolean>;
+  readonly nvrtc: Option<string | null>;
 }
 
 export const deviceOptions: DeviceOptions = {
@@ -26,23 +30,34 @@ export const deviceOptions: DeviceOptions = {
   revectorize: flag("wasm: let V8 use 256-bit operations (experimental in V8)"),
   compiler: text("native: the C compiler; by default CC, gcc, clang or cc", "program", null),
   isa: choice("native: instructions to compile to", isas, "auto"),
+  gpu: integer("cuda: which GPU", { min: 0, max: MAX_GPU }, 0),
+  exact: flag("cuda: no approximate instructions in score functions"),
+  nvrtc: text("cuda: the file of NVRTC; by default it is looked for", "file", null),
 };
+
+type TargetOptions = Pick<Values<DeviceOptions>, "revectorize" | "compiler" | "isa"> &
+  Partial<Pick<Values<DeviceOptions>, "gpu" | "exact" | "nvrtc">>;
 
 /** What `openDevice` is told by these options. */
 export const openOptions = ({
   revectorize,
   compiler,
   isa,
-}: Pick<Values<DeviceOptions>, "revectorize" | "compiler" | "isa">): OpenOptions => ({
+  gpu = 0,
+  exact = false,
+  nvrtc = null,
+}: TargetOptions): OpenOptions => ({
   ...(revectorize ? { revectorize } : {}),
   ...(compiler === null ? {} : { compiler }),
   ...(isa === "auto" ? {} : { isa }),
+  ...(gpu === 0 ? {} : { gpu }),
+  ...(exact ? { exact } : {}),
+  ...(nvrtc === null ? {} : { nvrtcPath: nvrtc }),
 });
 
 /** What the design has and this version has not. */
-export const laterTargets: Readonly<Record<"webgpu" | "cuda", string>> = {
+export const laterTargets: Readonly<Record<"webgpu", string>> = {
   webgpu: "not part of this version: WGSL, in browsers and through npm webgpu",
-  cuda: "not part of this version: CUDA C++ text, compiled by NVRTC, called through koffi",
 };
 
 const isLater = (name: string): name is keyof typeof laterTargets => name in laterTargets;
@@ -56,7 +71,7 @@ export async function openChosen({
   if (isLater(device)) {
     throw new UsageError({
       name: "--device",
-      expected: "auto, native, wasm or reference",
+      expected: "auto, cuda, native, wasm or reference",
       got: device,
       remedy: `choose one of them (${device} is ${laterTargets[device]})`,
     });

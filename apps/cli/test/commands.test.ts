@@ -148,7 +148,7 @@ describe("run", () => {
     [["run", "causal", "--shape", "D=513"], /D from 1 to 512, got "513"/],
     [["run", "causal", "--input", "absent.safetensors"], /--input: expected a safetensors file/],
     [["run", "causal", "--input", "x", "--shape", "M=1"], /no shape beside --input/],
-    [["run", "causal", "--device", "cuda"], /not part of this version/],
+    [["run", "causal", "--device", "webgpu"], /not part of this version/],
     [
       ["show", "causal", "--svg", "/absent/folder/x.svg"],
       /--svg: expected a file that can be written/,
@@ -252,20 +252,19 @@ describe("verify, doctor and bench", () => {
     expect(out).not.toMatch(/undefined/);
     const { targets, features } = json();
     expect(targets).toEqual([
+      { target: "cuda", available: expect.any(Boolean), detail: expect.stringMatching(/cuda/) },
+      { target: "native", available: expect.any(Boolean), detail: expect.any(String) },
       { target: "wasm", available: true, detail: expect.stringMatching(/^wasm/) },
       { target: "reference", available: true, detail: expect.any(String) },
-      { target: "native", available: false, detail: expect.stringMatching(/koffi/) },
       {
         target: "webgpu",
         available: false,
         detail: expect.stringMatching(/not part of this version/),
       },
-      {
-        target: "cuda",
-        available: false,
-        detail: expect.stringMatching(/not part of this version/),
-      },
     ]);
+    for (const name of ["NVIDIA driver", "NVIDIA GPU", "NVRTC"]) {
+      expect(features).toContainEqual(expect.objectContaining({ name }));
+    }
     expect(features).toContainEqual({
       name: "Node",
       purpose: expect.any(String),

@@ -1,5 +1,5 @@
 import { attention, openDevice, Tensor } from "@vigil/attention";
-import { nativeFacts } from "@vigil/attention/testing";
+import { cudaFacts, nativeFacts } from "@vigil/attention/testing";
 import { defineCommand, exitCodes } from "../command.ts";
 import type { Command } from "../command.ts";
 import { laterTargets } from "../device-options.ts";
@@ -17,7 +17,7 @@ interface FeatureFinding extends Finding {
   readonly purpose: string;
 }
 
-const present = ["native", "wasm", "reference"] as const;
+const present = ["cuda", "native", "wasm", "reference"] as const;
 
 /** A kernel that is compiled, run, and right: the only proof that a target works. */
 async function tryTarget(name: (typeof present)[number]): Promise<Finding> {
@@ -63,7 +63,7 @@ export const doctor: Command = defineCommand({
     for (const { name, purpose, look } of checks) {
       features.push({ name, purpose, ...(await look()) });
     }
-    features.push(...(await nativeFacts()));
+    features.push(...(await nativeFacts()), ...(await cudaFacts()));
     const mark = (available: boolean): string => (available ? "yes" : "no");
     terminal.print(
       [

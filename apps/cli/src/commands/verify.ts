@@ -10,7 +10,7 @@ import { UsageError } from "../usage-error.ts";
 /** Failures shown to people; `--json` has all of them. */
 const SHOWN = 20;
 
-const { device, revectorize, compiler, isa } = deviceOptions;
+const { device, revectorize, compiler, isa, gpu, exact, nvrtc } = deviceOptions;
 
 export const verify: Command = defineCommand({
   name: "verify",
@@ -25,6 +25,9 @@ export const verify: Command = defineCommand({
     revectorize,
     compiler,
     isa,
+    gpu,
+    exact,
+    nvrtc,
     full: flag("all cases: the default"),
     quick: flag("about a tenth of the cases"),
     case: text("only cases whose name contains this", "text", null),
@@ -48,7 +51,9 @@ export const verify: Command = defineCommand({
       return opened;
     };
     const start = performance.now();
-    const { cases, failed, skipped, failures } = await conforms(open, {
+    // A GPU has no threads to choose: one device computes each case once.
+    await using whole = given.device === "cuda" ? await open(1) : null;
+    const { cases, failed, skipped, failures } = await conforms(whole ?? open, {
       suite: quick ? "pairwise" : "full",
       ...(part === null ? {} : { only: ({ name }) => name.includes(part) }),
       onProgress: (done, total) =>

@@ -6,6 +6,7 @@ export { emitPeak, PEAK_FLOPS_PER_ROUND } from "../emit/wasm/peak.ts";
 export { findFeatures } from "../emit/wasm/features.ts";
 export { blockMaskStats, type BlockMaskStats } from "../mask/stats.ts";
 export type { Shape } from "../runtime/device.ts";
+export { cudaFacts, type CudaFact } from "../runtime/cuda/facts.ts";
 export { nativeFacts, type NativeFact } from "../runtime/native/facts.ts";
 export { openNativePeak, type NativePeak } from "../runtime/native/peak.ts";
 export { attendedPairs, blockPairs, flopsPerPair } from "../schedule/count-work.ts";

@@ -3,7 +3,7 @@ import type { Device, Target } from "../runtime/device.ts";
 import type { Case } from "./cases.ts";
 import { warmCase } from "./run-case.ts";
 
-const slowCompilers: ReadonlySet<Target> = new Set<Target>(["native"]);
+const slowCompilers: ReadonlySet<Target> = new Set<Target>(["native", "cuda"]);
 
 /** Groups of cases whose kernels are compiled together, while the groups before them are computed. */
 const WINDOW = 40;

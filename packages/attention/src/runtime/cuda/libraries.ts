@@ -28,11 +28,19 @@ export interface LoadedDriver {
 const firstLine = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";
 
+/** A file that is not there at all is not worth a sentence. */
+const isAbsent = (reason: string): boolean =>
+  /no such file|not found|module could not be found/i.test(reason);
+
+/** What was there and was of no use; else that nothing was. */
+const listed = (tried: readonly string[], nothing: string): string =>
+  tried.filter((reason) => !isAbsent(reason)).join("; ") || nothing;
+
 /** 13.0 of 13000. */
 export const versionText = (version: number): string =>
   `${Math.floor(version / 1000)}.${Math.floor((version % 1000) / 10)}`;
 
-/** `memory` arguments named by what they hold: the driver is asked before a `Driver` is worth making. */
+/** The newest CUDA that the driver runs, once it is started. */
 function start(driver: Driver): number {
   driver.call.cuInit("starting the driver", 0);
   return driver.out32((out) =>
@@ -59,12 +67,8 @@ export async function loadDriver(
       tried.push(`${path}: ${firstLine(error)}`);
     }
   }
-  const reason = `no NVIDIA driver: ${tried.join("; ")}`;
-  throw new UnsupportedError(
-    "cuda",
-    reason,
-    "install the NVIDIA driver, on a machine with its GPU",
-  );
+  const reason = `no NVIDIA driver (${listed(tried, "its library is not there")})`;
+  throw new UnsupportedError("cuda", reason, "install the driver, on a machine with an NVIDIA GPU");
 }
 
 const refusal = ({ codeName, doing, remedy }: CudaError): UnsupportedError =>
@@ -86,8 +90,9 @@ export async function loadCompiler(
     if (typeof outcome !== "string") return outcome;
     tried.push(`${place.path} (${place.because}): ${outcome}`);
   }
-  const seen = tried.length === 0 ? "nothing that looks like it was found" : tried.join("; ");
-  throw new UnsupportedError("cuda", `no NVRTC, which compiles kernels: ${seen}`, HOW_TO_GET_NVRTC);
+  const nowhere = "not in CUDA_PATH, the loader's paths or pip's wheels";
+  const reason = `no NVRTC, which compiles kernels (${listed(tried, nowhere)})`;
+  throw new UnsupportedError("cuda", reason, HOW_TO_GET_NVRTC);
 }
 
 /** The compiler, or why it is of no use. */
