@@ -1,6 +1,6 @@
 /** `vigil bench attention`: kernels beside the machine's own multiply-add peak, in turns in one run. */
 import { compile, openDevice } from "@vigil/attention";
-import type { CompiledAttention, Device } from "@vigil/attention";
+import type { CompiledAttention, Device, FloatType } from "@vigil/attention";
 import { alibi, alibiSlopes, causal, slidingWindow, softCap } from "@vigil/attention";
 import type { Inputs, Mods, Shape } from "@vigil/attention/testing";
 import { completeShape, shapeText } from "../input/shape.ts";
@@ -8,14 +8,15 @@ import { randomInputs } from "../input/tensors.ts";
 import { checkRows } from "../measure/check-rows.ts";
 import { interleave } from "../measure/interleave.ts";
 import type { Contestant, Timing } from "../measure/interleave.ts";
-import { PeakLoop } from "../measure/peak.ts";
+import { nativePeak, PeakLoop, wasmPeak } from "../measure/peak.ts";
+import type { PeakSource } from "../measure/peak.ts";
 import { median, rounded, roundedOrNull } from "../measure/statistics.ts";
 import { gflops, gflopsOrNull, unmaskedFlops, workOf } from "../measure/work.ts";
 import type { Work } from "../measure/work.ts";
 import { formatFigure, formatMs, formatPercent, formatRatio } from "../terminal/format.ts";
 import type { Column } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import { printRows, stolenText, wanted } from "./bench.ts";
+import { dtypesFor, printRows, stolenText, wanted } from "./bench.ts";
 import type { Bench, BenchOptions, BenchResult } from "./bench.ts";
 
 const HEADS = 8;
@@ -45,6 +46,7 @@ interface Candidate {
   readonly kernel: CompiledAttention;
   readonly inputs: Inputs;
   readonly work: Work;
+  readonly dtype: FloatType;
   /** FLOPs per pair that the mask keeps. */
   readonly keptFlops: number | null;
 }
@@ -52,7 +54,7 @@ interface Candidate {
 interface AttentionRow {
   readonly variant: string;
   readonly shape: Shape;
-  readonly dtype: "f32";
+  readonly dtype: FloatType;
   readonly threads: number;
   readonly ms: number;
   readonly medianMs: number;
@@ -83,7 +85,8 @@ async function candidate(
   { device, terminal }: { readonly device: Device; readonly terminal: Terminal },
 ): Promise<Candidate | null> {
   const mods = variants[name] ?? {};
-  const kernel = await compile({ ...mods, D: shape.D, Dv: shape.Dv, device });
+  const dtype = inputs.query.dtype as FloatType;
+  const kernel = await compile({ ...mods, D: shape.D, Dv: shape.Dv, dtype, device });
   const { signal } = terminal;
   const result = await kernel.run(inputs.query, inputs.key, inputs.value, {
     signal,
@@ -94,6 +97,7 @@ async function candidate(
     return {
       name,
       shape,
+      dtype,
       kernel,
       inputs,
       work: workOf(mods, shape),
@@ -127,7 +131,7 @@ interface Peak {
 }
 
 function rowOf(
-  { name, shape, work, keptFlops }: Candidate,
+  { name, shape, dtype, work, keptFlops }: Candidate,
   timing: Timing,
   peak: Peak | null,
   threads: number,
@@ -142,7 +146,7 @@ function rowOf(
   return {
     variant: name,
     shape,
-    dtype: "f32",
+    dtype,
     threads,
     ms: rounded(timing.minMs),
     medianMs: rounded(timing.medianMs),
@@ -161,29 +165,39 @@ function rowOf(
   };
 }
 
+interface Context {
+  readonly device: Device;
+  readonly dtype: FloatType;
+  readonly options: BenchOptions;
+  readonly terminal: Terminal;
+  /** The multiply-adds that products in f32 are made of. */
+  readonly peak: PeakSource;
+}
+
 /** Every variant of one shape and the peak loop, in turns. */
 async function benchShape(
   shape: Shape,
   names: readonly string[],
-  context: { readonly device: Device; readonly options: BenchOptions; readonly terminal: Terminal },
+  context: Context,
 ): Promise<{ readonly rows: readonly AttentionRow[]; readonly correct: boolean }> {
-  const { options, terminal } = context;
+  const { options, terminal, dtype } = context;
   const { signal } = terminal;
-  terminal.progress(`${shapeText(shape)}: compiling and checking`);
-  const inputs = randomInputs(shape, "f32");
+  terminal.progress(`${shapeText(shape)} ${dtype}: compiling and checking`);
+  const inputs = randomInputs(shape, dtype);
   const made = [];
   for (const name of names) made.push(await candidate(name, shape, inputs, context));
   const candidates = made.filter((each) => each !== null);
   const { rounds, longestMs } = await roundsFor(candidates, options, signal);
-  const peak = await PeakLoop.create(Math.min(longestMs, MAX_PEAK_MS));
+  const peak = PeakLoop.create(context.peak, Math.min(longestMs, MAX_PEAK_MS));
   const contestants: readonly Contestant[] = [
     { name: "peak", run: () => peak.run() },
     ...candidates.map((each) => ({ name: each.name, run: () => runOnce(each, signal) })),
   ];
   const onRound = (round: number): void =>
-    terminal.tick(`${shapeText(shape)}: round ${round + 1} of ${rounds + 1}`);
+    terminal.tick(`${shapeText(shape)} ${dtype}: round ${round + 1} of ${rounds + 1}`);
   const [peakTiming, ...timings] = await interleave(contestants, { rounds, signal, onRound });
-  const yardstick = peakTiming === undefined ? null : { flops: peak.flops, timing: peakTiming };
+  const isYardstick = peakTiming !== undefined && dtype === "f32";
+  const yardstick = isYardstick ? { flops: peak.flops, timing: peakTiming } : null;
   const rows = candidates.flatMap((each, at) => {
     const timing = timings[at];
     return timing === undefined ? [] : [rowOf(each, timing, yardstick, 1)];
@@ -195,12 +209,12 @@ async function benchShape(
 async function benchThreads(
   name: string,
   devices: readonly [one: Device, two: Device],
-  { options, terminal }: { readonly options: BenchOptions; readonly terminal: Terminal },
+  { options, terminal, dtype }: Context,
 ): Promise<AttentionRow | null> {
   const { signal } = terminal;
   const shape = completeShape({}, { B: 1, Hq: HEADS, M: threaded.M, D: threaded.D });
-  const inputs = randomInputs(shape, "f32");
-  terminal.progress(`${name} ${shapeText(shape)}: one thread and two`);
+  const inputs = randomInputs(shape, dtype);
+  terminal.progress(`${name} ${shapeText(shape)} ${dtype}: one thread and two`);
   const one = await candidate(name, shape, inputs, { device: devices[0], terminal });
   const two = await candidate(name, shape, inputs, { device: devices[1], terminal });
   if (one === null || two === null) return null;
@@ -223,6 +237,7 @@ async function benchThreads(
 const columns: readonly Column<AttentionRow>[] = [
   { title: "variant", cell: (row) => row.variant },
   { title: "shape", cell: (row) => shapeText(row.shape) },
+  { title: "dtype", cell: (row) => row.dtype },
   { title: "threads", align: "right", cell: (row) => String(row.threads) },
   { title: "time", align: "right", cell: (row) => formatMs(row.ms) },
   { title: "median", align: "right", cell: (row) => formatMs(row.medianMs) },
@@ -267,42 +282,72 @@ const columns: readonly Column<AttentionRow>[] = [
   { title: "stolen", align: "right", cell: (row) => stolenText(row.stolenPct) },
 ];
 
-const labelOf = (name: string, shape: Shape, threads: number): string =>
-  `${name} ${shapeText(shape)} threads${threads}`;
+const labelOf = (name: string, shape: Shape, threads: number, dtype: FloatType): string =>
+  `${name} ${shapeText(shape)} threads${threads} ${dtype}`;
 
-async function run(options: BenchOptions, terminal: Terminal): Promise<BenchResult> {
-  const { device: name, revectorize } = options;
-  const more = revectorize ? { revectorize } : {};
-  await using one = await openDevice(name, { threads: 1, ...more });
+interface Rows {
+  readonly rows: readonly AttentionRow[];
+  readonly correct: boolean;
+}
+
+async function oneThread(context: Context): Promise<Rows> {
+  const { options, dtype } = context;
   const rows: AttentionRow[] = [];
   let correct = true;
   for (const M of lengths) {
     for (const D of headSizes) {
       const shape = completeShape({}, { B: 1, Hq: HEADS, M, D });
       const names = Object.keys(variants).filter((each) =>
-        wanted(options, labelOf(each, shape, 1)),
+        wanted(options, labelOf(each, shape, 1, dtype)),
       );
       if (names.length === 0) continue;
-      const result = await benchShape(shape, names, { device: one, options, terminal });
+      const result = await benchShape(shape, names, context);
       rows.push(...result.rows);
       correct &&= result.correct;
     }
   }
+  return { rows, correct };
+}
+
+async function twoThreads(context: Context): Promise<Rows> {
+  const { options, dtype, device } = context;
   const shape = completeShape({}, { B: 1, Hq: HEADS, M: threaded.M, D: threaded.D });
-  const names = threaded.names.filter((each) => wanted(options, labelOf(each, shape, 2)));
-  if (names.length > 0) {
-    await using two = await openDevice(name, { threads: 2, ...more });
-    for (const each of names) {
-      const row = await benchThreads(each, [one, two], { options, terminal });
-      if (row === null) correct = false;
-      else rows.push(row);
-    }
+  const names = threaded.names.filter((each) => wanted(options, labelOf(each, shape, 2, dtype)));
+  const rows: AttentionRow[] = [];
+  if (names.length === 0) return { rows, correct: true };
+  await using two = await openDevice(options.device, { threads: 2, ...options.open });
+  for (const each of names) {
+    const row = await benchThreads(each, [device, two], context);
+    if (row !== null) rows.push(row);
   }
-  printRows(terminal, `attention on ${one.name}`, columns, rows);
-  terminal.print(
-    "time: least of the rounds; peak: the multiply-add loop in the same rounds, its best; FLOPs: 4 * D per pair in unskipped 128 x 128 blocks",
-  );
-  return { rows, more: { device: one.name }, correct };
+  return { rows, correct: rows.length === names.length };
+}
+
+const notes = [
+  "time: least of the rounds; FLOPs: 4 * D per pair in unskipped 128 x 128 blocks",
+  "peak, f32 only: the multiply-add loop in the same rounds, its best, with the target's vectors",
+];
+
+async function run(options: BenchOptions, terminal: Terminal): Promise<BenchResult> {
+  await using device = await openDevice(options.device, { threads: 1, ...options.open });
+  const peak = device.target === "native" ? await nativePeak(options.open) : await wasmPeak();
+  const rows: AttentionRow[] = [];
+  let correct = true;
+  try {
+    for (const dtype of dtypesFor(options, device)) {
+      const context = { device, dtype, options, terminal, peak };
+      for (const measure of [oneThread, twoThreads]) {
+        const result = await measure(context);
+        rows.push(...result.rows);
+        correct &&= result.correct;
+      }
+    }
+  } finally {
+    peak.close();
+  }
+  printRows(terminal, `attention on ${device.name}`, columns, rows);
+  terminal.print(notes.join("\n"));
+  return { rows, more: { device: device.name }, correct };
 }
 
 export const attentionBench: Bench = {

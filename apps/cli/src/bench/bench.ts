@@ -1,17 +1,22 @@
 /** What the four benchmarks have in common: what they are given, and what they give back. */
-import type { DeviceName } from "@vigil/attention";
+import type { Device, DeviceName, DeviceOptions, FloatType } from "@vigil/attention";
 import type { Column } from "../terminal/table.ts";
 import { formatTable } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
 export interface BenchOptions {
   readonly device: DeviceName;
-  readonly revectorize: boolean;
+  /** What `openDevice` is told besides. */
+  readonly open: DeviceOptions;
+  /** Null: those that the target is made for. */
+  readonly dtype: FloatType | null;
   /** Null: what suits each row. */
   readonly rounds: number | null;
   /** Only rows whose label contains this. */
   readonly only: string | null;
   readonly mayInstall: boolean;
+  /** Peers by name; null: those that suit the target. */
+  readonly peers: readonly string[] | null;
 }
 
 /** A row of a result: figures and what they are of, as plain data. */
@@ -33,6 +38,10 @@ export interface Bench {
 /** Whether a row is asked for. */
 export const wanted = ({ only }: BenchOptions, label: string): boolean =>
   only === null || label.includes(only);
+
+/** Storage types to measure: those asked for, or those that the target has products for. */
+export const dtypesFor = ({ dtype }: BenchOptions, { target }: Device): readonly FloatType[] =>
+  dtype === null ? (target === "native" ? ["f32", "bf16"] : ["f32"]) : [dtype];
 
 /** Prints rows as a table under a title. */
 export function printRows<R>(

@@ -247,8 +247,7 @@ async function run(options: BenchOptions, terminal: Terminal): Promise<BenchResu
     .filter(({ variant, shape }) => wanted(options, `${variant} ${shapeText(shape)}`));
   if (pairs.length === 0) return { rows: [], correct: true };
   installPeers(options.mayInstall, (text) => terminal.progress(text));
-  const wide = options.revectorize ? { revectorize: true } : {};
-  await using device = await openDevice(options.device, { threads: 1, ...wide });
+  await using device = await openDevice(options.device, { threads: 1, ...options.open });
   const challengers = await openChallengers(terminal);
   const rows: PeerRow[] = [];
   let correct = true;

@@ -8,6 +8,7 @@ import { peersBench } from "../bench/peers.ts";
 import { closest } from "../closest.ts";
 import { defineCommand, exitCodes } from "../command.ts";
 import type { Command } from "../command.ts";
+import { deviceOptions, openOptions } from "../device-options.ts";
 import { describeMachine, machineLine, repositoryRoot } from "../measure/machine.ts";
 import { choice, flag, integer, text } from "../options.ts";
 import { UsageError } from "../usage-error.ts";
@@ -20,6 +21,8 @@ const benches: Readonly<Record<string, Bench>> = {
 };
 
 const names = Object.keys(benches);
+
+const { revectorize, compiler, isa, gpu, exact, nvrtc } = deviceOptions;
 
 function findBench(name: string): Bench {
   const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;
@@ -52,8 +55,18 @@ export const bench: Command = defineCommand({
   ],
   positionals: [{ name: "what", help: `one of ${names.join(", ")}`, required: true }],
   options: {
-    device: choice("where to run", ["auto", "wasm"], "wasm"),
-    revectorize: flag("let V8 use 256-bit operations (experimental in V8)"),
+    device: choice("where to run", ["auto", "cuda", "native", "wasm"], "wasm"),
+    revectorize,
+    compiler,
+    isa,
+    gpu,
+    exact,
+    nvrtc,
+    dtype: choice(
+      "storage type; by default those that suit the target",
+      ["f32", "f16", "bf16"],
+      null,
+    ),
     rounds: integer(
       "how often each is timed; by default what suits it",
       { min: 1, max: 10_000 },
@@ -61,6 +74,7 @@ export const bench: Command = defineCommand({
     ),
     only: text("only rows whose variant, shape and threads contain this", "text", null),
     save: flag("keep the result in bench/results/<date>-<what>.json"),
+    peers: text("peers: which, by name; by default those that suit the target", "a,b", null),
     "no-install": flag("peers: do not install them"),
   },
   examples: [
@@ -74,10 +88,12 @@ export const bench: Command = defineCommand({
     const { rows, more, correct } = await findBench(what).run(
       {
         device: given.device,
-        revectorize: given.revectorize,
+        open: openOptions(given),
+        dtype: given.dtype,
         rounds: given.rounds,
         only: given.only,
         mayInstall: !given["no-install"],
+        peers: given.peers?.split(",") ?? null,
       },
       terminal,
     );
