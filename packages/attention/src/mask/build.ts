@@ -1,4 +1,9 @@
-/** Builds a block mask from the IR of a mask function, by intervals. */
+/**
+ * Builds a block mask from the IR of a mask function.
+ *
+ * Three ways, the first that fits: by the thresholds of its comparisons along each row (`bands.ts`); by intervals, the elements of
+ * undecided blocks in words (`cover.ts`, `tiles.ts`); by intervals, such elements one by one (`cover.ts`, `settle.ts`).
+ */
 import { topological } from "../ir/builder.ts";
 import { MAYBE, type Box } from "../ir/intervals.ts";
 import type { Axis, Expression } from "../ir/types.ts";
@@ -53,9 +58,9 @@ const tileByTile =
 /**
  * The block mask of a mask function: each block empty, full or partial exactly as its elements say.
  *
- * Cost: about four interval evaluations per block on a boundary of the mask, instead of M * N
- * elements; memory by runs. Where intervals cannot decide a block and no mixture shows, its
- * elements are evaluated.
+ * Cost: a few steps per row for masks that change one way along each axis; else about four interval evaluations per block
+ * on a boundary of the mask. Where intervals cannot decide a block and no mixture shows, its elements are evaluated, for
+ * comparisons of a function of q with one of kv 32 at a time. Memory by runs.
  *
  * @throws TypeError   the expression is not a mask, or an option is of the wrong type
  * @throws RangeError  a length, block size, offset or kvLength is out of range, or the bits would
