@@ -42,19 +42,36 @@ const attention: Arrows = {
   testing: [anything],
 };
 
+/** The trusted side: what a device is made of never sees how it is reached. */
+const machine = ["formats", "errors.ts", "random.ts", "arena.ts", "touch.ts", "version-device.ts"];
+
+const versionDevice: Arrows = {
+  formats: [],
+  "errors.ts": [],
+  "random.ts": [],
+  "version-device.ts": [],
+  "arena.ts": ["formats"],
+  "touch.ts": ["formats"],
+  "trip-device.ts": machine,
+  protocol: ["trip-device.ts", ...machine],
+  transports: ["protocol", "trip-device.ts", ...machine],
+  "index.ts": ["transports", "protocol", "trip-device.ts", ...machine],
+};
+
 /** By package folder: the packages it may import, and the arrows inside its `src`. */
 export const packages: Readonly<
   Record<string, { readonly mayImport: readonly string[]; readonly inside?: Arrows }>
 > = {
   "packages/attention": { mayImport: [], inside: attention },
-  "apps/cli": { mayImport: ["@vigil/attention"] },
+  "packages/version-device": { mayImport: [], inside: versionDevice },
+  "apps/cli": { mayImport: ["@vigil/attention", "@vigil/version-device"] },
 };
 
 /**
  * Folders of `packages/<name>/src` that may reach Node's own modules, and those only when they are
  * needed.
  */
-export const nodeOnly: readonly string[] = ["runtime"];
+export const nodeOnly: readonly string[] = ["runtime", "transports"];
 
 /** A longer file is split; one that starts with "// Generated" may be any length. */
 export const longestFile = 600;

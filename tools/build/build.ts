@@ -11,7 +11,11 @@ export const root: string = join(import.meta.dirname, "../..");
 /**
  * In the order of their dependencies: each is compiled against the declarations of those before it.
  */
-export const packages: readonly string[] = ["packages/attention", "apps/cli"];
+export const packages: readonly string[] = [
+  "packages/attention",
+  "packages/version-device",
+  "apps/cli",
+];
 
 export interface Built {
   readonly name: string;
