@@ -18,6 +18,7 @@ import type { Column } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { dtypesFor, printRows, stolenText, wanted } from "./bench.ts";
 import type { Bench, BenchOptions, BenchResult } from "./bench.ts";
+import { benchGpuAttention } from "./cuda/attention.ts";
 
 const HEADS = 8;
 const lengths = [1024, 4096] as const;
@@ -329,6 +330,7 @@ const notes = [
 ];
 
 async function run(options: BenchOptions, terminal: Terminal): Promise<BenchResult> {
+  if (options.device === "cuda") return benchGpuAttention(options, terminal);
   await using device = await openDevice(options.device, { threads: 1, ...options.open });
   const peak = device.target === "native" ? await nativePeak(options.open) : await wasmPeak();
   const rows: AttentionRow[] = [];
@@ -351,6 +353,7 @@ async function run(options: BenchOptions, terminal: Terminal): Promise<BenchResu
 }
 
 export const attentionBench: Bench = {
-  summary: "kernels beside the machine's multiply-add peak; one thread beside two",
+  summary:
+    "kernels beside the machine's multiply-add peak; one thread beside two; on a GPU, bursts and sustained",
   run,
 };

@@ -14,6 +14,8 @@ export interface BenchOptions {
   readonly rounds: number | null;
   /** Only rows whose label contains this. */
   readonly only: string | null;
+  /** Lengths to measure, parted by spaces, on a GPU; null: those that the peers' figures are known for. */
+  readonly shapes: string | null;
   readonly mayInstall: boolean;
   /** Peers by name; null: those that suit the target. */
   readonly peers: readonly string[] | null;

@@ -54,6 +54,8 @@ export function installPeers(mayInstall: boolean, say: (text: string) => void): 
 export interface PeerInfo {
   readonly version: string;
   readonly kind: "wasm" | "native";
+  readonly dtypes: readonly string[];
+  readonly variants: readonly string[];
   readonly formulations: readonly string[];
 }
 
@@ -62,10 +64,23 @@ export interface PeerProblem {
   readonly H: number;
   readonly S: number;
   readonly D: number;
+  readonly dtype: string;
+  readonly variant: string;
   readonly causal: boolean;
-  readonly query: Float32Array;
-  readonly key: Float32Array;
-  readonly value: Float32Array;
+  readonly parameters: PeerParameters;
+  readonly query: PeerNumbers;
+  readonly key: PeerNumbers;
+  readonly value: PeerNumbers;
+}
+
+/** f32, or the raw bits of 16-bit numbers. */
+export type PeerNumbers = Float32Array | Uint16Array;
+
+/** Of alibi, sliding-window and soft-cap: what ours captures. */
+export interface PeerParameters {
+  readonly slopes: readonly number[];
+  readonly width: number;
+  readonly cap: number;
 }
 
 /** Requests that a peer process answers, and with what. */
@@ -73,7 +88,7 @@ interface Answers {
   readonly open: PeerInfo;
   readonly prepare: undefined;
   readonly run: { readonly ms: number; readonly cpuMs: number };
-  readonly output: Float32Array;
+  readonly output: PeerNumbers;
   readonly release: undefined;
 }
 

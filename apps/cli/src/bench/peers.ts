@@ -1,6 +1,7 @@
 /** `vigil bench peers`: other ways to compute attention on this machine, each in a process of its own, taking turns with ours. */
-import { causal, compile, openDevice } from "@vigil/attention";
-import type { CompiledAttention, Device } from "@vigil/attention";
+import { alibi, alibiSlopes, causal, compile, openDevice } from "@vigil/attention";
+import { slidingWindow, softCap, Tensor } from "@vigil/attention";
+import type { CompiledAttention, Device, FloatType } from "@vigil/attention";
 import { elementsOf } from "@vigil/attention/testing";
 import type { Inputs, Mods, Shape } from "@vigil/attention/testing";
 import { completeShape, shapeText } from "../input/shape.ts";
@@ -12,14 +13,18 @@ import { rounded, roundedOrNull } from "../measure/statistics.ts";
 import { formatMs, formatRatio } from "../terminal/format.ts";
 import type { Column } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
-import { printRows, stolenText, wanted } from "./bench.ts";
+import { dtypesFor, printRows, stolenText, wanted } from "./bench.ts";
 import type { Bench, BenchOptions, BenchResult } from "./bench.ts";
 import { installPeers, PeerProcess } from "./peer-process.ts";
-import type { PeerInfo, PeerProblem } from "./peer-process.ts";
+import type { PeerInfo, PeerNumbers, PeerParameters, PeerProblem } from "./peer-process.ts";
+import { UsageError } from "../usage-error.ts";
 
-const peerNames = ["onnxruntime-web", "jax", "onnxruntime-node"] as const;
+/** Peers that npm installs into `bench/peers`; the others are found on the machine. */
+const installedPeers = ["onnxruntime-web", "jax", "onnxruntime-node"] as const;
+const machinePeers = ["torch-sdpa", "torch-flex"] as const;
 
 const HEADS = 8;
+const parameters: PeerParameters = { slopes: [...alibiSlopes(HEADS)], width: 256, cap: 30 };
 const shapes: readonly Shape[] = [
   { M: 1024, D: 64 },
   { M: 1024, D: 128 },
@@ -27,13 +32,19 @@ const shapes: readonly Shape[] = [
   { M: 4096, D: 128 },
 ].map((lengths) => completeShape({}, { B: 1, Hq: HEADS, ...lengths }));
 
-const variants: Readonly<Record<string, Mods>> = { noop: {}, causal: { mask: causal } };
+const variants: Readonly<Record<string, Mods>> = {
+  noop: {},
+  causal: { mask: causal },
+  alibi: { score: alibi(alibiSlopes(HEADS)), mask: causal },
+  "sliding-window": { mask: slidingWindow(parameters.width) },
+  "soft-cap": { score: softCap(parameters.cap) },
+};
 
 /** Rounds by length: a round of the long shapes takes most of a minute. */
 const roundsOf = ({ M }: Shape): number => (M <= 1024 ? 15 : 3);
 
-/** Peers sum in another order, so equal to the bit is not to be had; f32 through a softmax agrees to this. */
-const TOLERANCE = 1e-4;
+/** Peers sum and round in another order, so equal to the bit is not to be had; through a softmax they agree to this. */
+const tolerances: { readonly [K in FloatType]: number } = { f32: 1e-4, f16: 4e-3, bf16: 3e-2 };
 
 interface Challenger {
   readonly peer: string;
@@ -49,6 +60,7 @@ interface PeerRow {
   readonly formulation: string;
   readonly variant: string;
   readonly shape: Shape;
+  readonly dtype: FloatType;
   readonly ms: number;
   readonly medianMs: number;
   readonly oursMs: number;
@@ -63,10 +75,22 @@ interface PeerRow {
   readonly stolenPct: number | null;
 }
 
+interface Skipped {
+  readonly peer: string;
+  readonly reason: string;
+}
+
+const reasonOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
 /** One process for each way that each peer can say attention; a peer that does not start is left out, with its reason. */
-async function openChallengers(terminal: Terminal): Promise<readonly Challenger[]> {
+async function openChallengers(
+  names: readonly string[],
+  terminal: Terminal,
+): Promise<{ readonly challengers: readonly Challenger[]; readonly skipped: readonly Skipped[] }> {
   const challengers: Challenger[] = [];
-  for (const peer of peerNames) {
+  const skipped: Skipped[] = [];
+  for (const peer of names) {
     const first = new PeerProcess(peer);
     try {
       const info = await first.ask("open");
@@ -76,26 +100,51 @@ async function openChallengers(terminal: Terminal): Promise<readonly Challenger[
         challengers.push({ peer, info, formulation, process });
       }
     } catch (error) {
-      terminal.print(
-        `${peer}: left out: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      const reason = reasonOf(error);
+      skipped.push({ peer, reason });
+      terminal.print(`${peer}: left out: ${reason}`);
       await first[Symbol.asyncDispose]();
     }
   }
-  return challengers;
+  return { challengers, skipped };
+}
+
+/** Those asked for; else WebAssembly's peers for wasm, and those in native code for native. */
+function peersFor({ peers }: BenchOptions, { target }: Device): readonly string[] {
+  const all: readonly string[] = [...installedPeers, ...machinePeers];
+  if (peers === null)
+    return target === "native" ? ["onnxruntime-node", ...machinePeers] : installedPeers;
+  const unknown = peers.find((name) => !all.includes(name));
+  if (unknown === undefined) return peers;
+  throw new UsageError({
+    name: "--peers",
+    expected: `names among ${all.join(", ")}`,
+    got: JSON.stringify(unknown),
+    remedy: "leave it out for those that suit the target",
+  });
 }
 
 const problemOf = (
   { query, key, value }: Inputs,
-  { B, Hq, M, D }: Shape,
-  variant: string,
+  { variant, shape: { B, Hq, M, D }, dtype }: Pair,
 ): PeerProblem => {
-  const floats = (data: unknown): Float32Array => data as Float32Array;
-  const tensors = { query: floats(query.data), key: floats(key.data), value: floats(value.data) };
-  return { B, H: Hq, S: M, D, causal: variant === "causal", ...tensors };
+  const numbers = ({ data }: Tensor): PeerNumbers => data as PeerNumbers;
+  const tensors = { query: numbers(query), key: numbers(key), value: numbers(value) };
+  const what = { variant, dtype, causal: variant === "causal", parameters };
+  return { B, H: Hq, S: M, D, ...what, ...tensors };
 };
 
-function largestDifference(a: Float32Array, b: Float64Array): number {
+/** One computation, by all who can say it. */
+interface Pair {
+  readonly variant: string;
+  readonly shape: Shape;
+  readonly dtype: FloatType;
+}
+
+const labelOf = ({ variant, shape, dtype }: Pair): string =>
+  `${variant} ${shapeText(shape)} ${dtype}`;
+
+function largestDifference(a: Float64Array, b: Float64Array): number {
   if (a.length !== b.length) return Infinity;
   let largest = 0;
   for (let at = 0; at < a.length; at++) {
@@ -112,37 +161,37 @@ interface Ready extends Challenger {
 /** Prepares a peer and compares its output with ours; null, and the reason, where it refuses or differs. */
 async function readied(
   challenger: Challenger,
-  problem: PeerProblem,
-  ours: Float64Array,
+  pair: Pair,
+  [problem, ours]: readonly [PeerProblem, Float64Array],
   terminal: Terminal,
 ): Promise<Ready | null> {
   const { peer, formulation, process } = challenger;
   const leaveOut = (why: string): null => {
-    terminal.print(`${peer} (${formulation}), S ${problem.S}, D ${problem.D}: left out: ${why}`);
+    terminal.print(`${peer} (${formulation}), ${labelOf(pair)}: left out: ${why}`);
     return null;
   };
   try {
     await process.ask("prepare", { formulation, problem });
     await process.ask("run");
-    const maxDifference = largestDifference(await process.ask("output"), ours);
-    if (maxDifference <= TOLERANCE) return { ...challenger, maxDifference };
+    const out = new Tensor(await process.ask("output"), [ours.length], { dtype: pair.dtype });
+    const maxDifference = largestDifference(elementsOf(out), ours);
+    if (maxDifference <= tolerances[pair.dtype]) return { ...challenger, maxDifference };
     return leaveOut(`differs from ours by ${maxDifference}`);
   } catch (error) {
-    return leaveOut(error instanceof Error ? error.message : String(error));
+    return leaveOut(reasonOf(error));
   }
 }
 
 const rowOf = (
   { peer, info, formulation, maxDifference }: Ready,
-  [variant, shape]: readonly [string, Shape],
+  pair: Pair,
   [theirs, ours]: readonly [Timing, Timing],
 ): PeerRow => ({
   peer,
   version: info.version,
   kind: info.kind,
   formulation,
-  variant,
-  shape,
+  ...pair,
   ms: rounded(theirs.minMs),
   medianMs: rounded(theirs.medianMs),
   oursMs: rounded(ours.minMs),
@@ -173,24 +222,29 @@ async function checkedOurs(
   return passed ? elementsOf(result.out) : null;
 }
 
+const canSay = ({ info }: Challenger, { variant, dtype }: Pair): boolean =>
+  info.variants.includes(variant) && info.dtypes.includes(dtype);
+
 async function benchPair(
-  variant: string,
-  shape: Shape,
+  pair: Pair,
   { device, challengers, options, terminal }: Context,
 ): Promise<readonly PeerRow[] | null> {
-  const label = `${variant} ${shapeText(shape)}`;
+  const able = challengers.filter((challenger) => canSay(challenger, pair));
+  if (able.length === 0) return [];
+  const { variant, shape, dtype } = pair;
+  const label = labelOf(pair);
   const { signal } = terminal;
   terminal.progress(`${label}: preparing and comparing`);
-  const inputs = randomInputs(shape, "f32");
+  const inputs = randomInputs(shape, dtype);
   const mods = variants[variant] ?? {};
-  const kernel = await compile({ ...mods, D: shape.D, Dv: shape.Dv, device });
+  const kernel = await compile({ ...mods, D: shape.D, Dv: shape.Dv, dtype, device });
   const ours = await checkedOurs(kernel, inputs, mods);
   if (ours === null) return null;
-  const problem = problemOf(inputs, shape, variant);
+  const problem = problemOf(inputs, pair);
   const ready: Ready[] = [];
-  for (const challenger of challengers) {
+  for (const challenger of able) {
     signal.throwIfAborted();
-    const one = await readied(challenger, problem, ours, terminal);
+    const one = await readied(challenger, pair, [problem, ours], terminal);
     if (one !== null) ready.push(one);
   }
   const contestants: readonly Contestant[] = [
@@ -211,7 +265,7 @@ async function benchPair(
   if (mine === undefined) return [];
   return ready.flatMap((each, at) => {
     const theirs = timings[at];
-    return theirs === undefined ? [] : [rowOf(each, [variant, shape], [theirs, mine])];
+    return theirs === undefined ? [] : [rowOf(each, pair, [theirs, mine])];
   });
 }
 
@@ -221,6 +275,7 @@ const columns: readonly Column<PeerRow>[] = [
   { title: "kind", cell: (row) => row.kind },
   { title: "variant", cell: (row) => row.variant },
   { title: "shape", cell: (row) => shapeText(row.shape) },
+  { title: "dtype", cell: (row) => row.dtype },
   { title: "theirs", align: "right", cell: (row) => formatMs(row.ms) },
   { title: "ours", align: "right", cell: (row) => formatMs(row.oursMs) },
   { title: "ratio", align: "right", cell: (row) => formatRatio(row.ratio) },
@@ -230,43 +285,54 @@ const columns: readonly Column<PeerRow>[] = [
   { title: "stolen", align: "right", cell: (row) => stolenText(row.stolenPct) },
 ];
 
-/** The fastest WebAssembly peer of each variant and shape: what the ratio is promised against. */
-function bestWasm(rows: readonly PeerRow[]): readonly PeerRow[] {
+/** The fastest peer of a kind for each variant, shape and dtype: what the ratio is promised against. */
+function fastest(rows: readonly PeerRow[], kind: PeerRow["kind"]): readonly PeerRow[] {
   const groups = Map.groupBy(
-    rows.filter(({ kind }) => kind === "wasm"),
-    ({ variant, shape }) => `${variant} ${shapeText(shape)}`,
+    rows.filter((row) => row.kind === kind),
+    labelOf,
   );
   return [...groups.values()].map((group) =>
     group.reduce((best, row) => (row.ms < best.ms ? row : best)),
   );
 }
 
+/** What is measured on a device: shapes, in every dtype, in every variant. */
+const pairsFor = (options: BenchOptions, device: Device): readonly Pair[] =>
+  shapes
+    .flatMap((shape) =>
+      dtypesFor(options, device).flatMap((dtype) =>
+        Object.keys(variants).map((variant) => ({ variant, shape, dtype })),
+      ),
+    )
+    .filter((pair) => wanted(options, labelOf(pair)));
+
 async function run(options: BenchOptions, terminal: Terminal): Promise<BenchResult> {
-  const pairs = shapes
-    .flatMap((shape) => Object.keys(variants).map((variant) => ({ variant, shape })))
-    .filter(({ variant, shape }) => wanted(options, `${variant} ${shapeText(shape)}`));
-  if (pairs.length === 0) return { rows: [], correct: true };
-  installPeers(options.mayInstall, (text) => terminal.progress(text));
   await using device = await openDevice(options.device, { threads: 1, ...options.open });
-  const challengers = await openChallengers(terminal);
+  const pairs = pairsFor(options, device);
+  if (pairs.length === 0) return { rows: [], correct: true };
+  const names = peersFor(options, device);
+  const mustInstall = names.some((name) => installedPeers.some((peer) => peer === name));
+  if (mustInstall) installPeers(options.mayInstall, (text) => terminal.progress(text));
+  const { challengers, skipped } = await openChallengers(names, terminal);
   const rows: PeerRow[] = [];
   let correct = true;
   try {
-    for (const { variant, shape } of pairs) {
-      const found = await benchPair(variant, shape, { device, challengers, options, terminal });
+    for (const pair of pairs) {
+      const found = await benchPair(pair, { device, challengers, options, terminal });
       if (found === null) correct = false;
       else rows.push(...found);
     }
   } finally {
     for (const { process } of challengers) await process[Symbol.asyncDispose]();
   }
-  const best = bestWasm(rows);
+  const [bestWasm, bestNative] = [fastest(rows, "wasm"), fastest(rows, "native")];
   printRows(terminal, `peers beside ${device.name}, one thread each`, columns, rows);
-  printRows(terminal, "fastest WebAssembly peer", columns, best);
-  return { rows, more: { device: device.name, bestWasm: best }, correct };
+  printRows(terminal, "fastest WebAssembly peer", columns, bestWasm);
+  printRows(terminal, "fastest peer in native code", columns, bestNative);
+  return { rows, more: { device: device.name, skipped, bestWasm, bestNative }, correct };
 }
 
 export const peersBench: Bench = {
-  summary: "onnxruntime-web, jax-js and onnxruntime-node beside ours, in turns",
+  summary: "onnxruntime-web, jax-js, onnxruntime-node and PyTorch beside ours, in turns",
   run,
 };

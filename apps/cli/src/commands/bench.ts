@@ -3,6 +3,7 @@ import { join, relative } from "node:path";
 import { attentionBench } from "../bench/attention.ts";
 import type { Bench } from "../bench/bench.ts";
 import { compileBench } from "../bench/compile.ts";
+import { decodeBench } from "../bench/cuda/decode.ts";
 import { maskBench } from "../bench/mask.ts";
 import { peersBench } from "../bench/peers.ts";
 import { closest } from "../closest.ts";
@@ -15,6 +16,7 @@ import { UsageError } from "../usage-error.ts";
 
 const benches: Readonly<Record<string, Bench>> = {
   attention: attentionBench,
+  decode: decodeBench,
   mask: maskBench,
   compile: compileBench,
   peers: peersBench,
@@ -47,7 +49,7 @@ async function save(name: string, result: object): Promise<string> {
 
 export const bench: Command = defineCommand({
   name: "bench",
-  summary: "measure attention, mask, compile or peers",
+  summary: "measure attention, decode, mask, compile or peers",
   description: [
     "Measures one of these, each result checked before it is timed, everything that is compared taking turns in one run:",
     ...Object.entries(benches).map(([name, { summary }]) => `  ${name}: ${summary}`),
@@ -73,6 +75,7 @@ export const bench: Command = defineCommand({
       null,
     ),
     only: text("only rows whose variant, shape and threads contain this", "text", null),
+    shapes: text("cuda: lengths, parted by spaces", "B=4,Hq=16,M=4096,D=128 ...", null),
     save: flag("keep the result in bench/results/<date>-<what>.json"),
     peers: text("peers: which, by name; by default those that suit the target", "a,b", null),
     "no-install": flag("peers: do not install them"),
@@ -80,6 +83,7 @@ export const bench: Command = defineCommand({
   examples: [
     "vigil bench attention --device wasm --json",
     'vigil bench attention --only "causal B1 Hq8 Hkv8 M1024"',
+    "vigil bench attention --device cuda --save",
     "vigil bench peers --save",
   ],
   async run({ options: given, positionals: [what = ""] }, terminal) {
@@ -92,6 +96,7 @@ export const bench: Command = defineCommand({
         dtype: given.dtype,
         rounds: given.rounds,
         only: given.only,
+        shapes: given.shapes,
         mayInstall: !given["no-install"],
         peers: given.peers?.split(",") ?? null,
       },

@@ -1,0 +1,67 @@
+/**
+ * Times of GPU kernels by the GPU's own clock. A hot GPU lowers its clock, so that kernels timed back to back are ranked by
+ * their place in the list: a burst is short and begins after a pause; sustained is what is left under load, and says so.
+ */
+import type { DeviceClock, ResidentDevice } from "@vigil/attention";
+import { median } from "../../measure/statistics.ts";
+
+const BURST = { idleMs: 200, warmUps: 8, timed: 25 } as const;
+const SUSTAINED = { loadMs: 250, timed: 60 } as const;
+
+export interface GpuTimes {
+  /** Medians. Unit: milliseconds. */
+  readonly burstMs: number;
+  readonly sustainedMs: number;
+}
+
+/** Queues one launch; resolves when it is queued. */
+export type Launch = () => Promise<unknown>;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function timed(launch: Launch, clocks: readonly DeviceClock[]): Promise<number> {
+  for (const clock of clocks) {
+    clock.start();
+    await launch();
+    clock.stop();
+  }
+  const times: number[] = [];
+  for (const clock of clocks) times.push(await clock.milliseconds());
+  return median(times);
+}
+
+/** Clocks are made once for a device, and used again. */
+export class GpuTimer {
+  readonly #device: ResidentDevice;
+  readonly #clocks: readonly DeviceClock[];
+
+  constructor(device: ResidentDevice) {
+    this.#device = device;
+    const most = Math.max(BURST.timed, SUSTAINED.timed);
+    this.#clocks = Array.from({ length: most }, () => device.clock());
+  }
+
+  /** @param before  queued after the pause, to keep the GPU busy while launches shorter than their queueing are queued */
+  async burst(launch: Launch, before: Launch = async () => undefined): Promise<number> {
+    await this.#device.settled();
+    await pause(BURST.idleMs);
+    await before();
+    for (let i = 0; i < BURST.warmUps; i++) await launch();
+    const ms = await timed(launch, this.#clocks.slice(0, BURST.timed));
+    await this.#device.settled();
+    return ms;
+  }
+
+  async sustained(launch: Launch, estimateMs: number): Promise<number> {
+    const launches = Math.ceil(SUSTAINED.loadMs / Math.max(estimateMs, 0.001));
+    for (let i = 0; i < launches; i++) await launch();
+    const ms = await timed(launch, this.#clocks.slice(0, SUSTAINED.timed));
+    await this.#device.settled();
+    return ms;
+  }
+
+  async both(launch: Launch): Promise<GpuTimes> {
+    const burstMs = await this.burst(launch);
+    return { burstMs, sustainedMs: await this.sustained(launch, burstMs) };
+  }
+}
