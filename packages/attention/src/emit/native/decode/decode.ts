@@ -4,7 +4,7 @@
  *
  * Splits lie at fixed positions, so a row's result depends on neither the number of threads nor the batch.
  */
-import { fill, lowered } from "../context.ts";
+import { fill, lowered, pausing } from "../context.ts";
 import type { KernelContext } from "../context.ts";
 import { entry } from "../entry.ts";
 import { combine } from "./combine.ts";
@@ -32,9 +32,9 @@ const adjust = `\
 /* s = score(scale s), -inf where masked and beyond count; returns m' = max(m, s). Lanes are keys. */
 static float $adjust(const struct vigil_launch *L, const struct $scratch *w, float *tile, int key, int count, int row, float most_before) {
   const int32_t b = w->b, h = $head(L, w, row), q = $query(L, row) + w->offset;
-  @outside
   (void)L, (void)key, (void)b, (void)h, (void)q;
   f32x most = v_set(most_before);
+  @pause
   for (int n = 0; n < count; n += LANES) {
     const i32x kv = key + n + v_count();
     f32x score = v_load(tile + n);
@@ -48,6 +48,7 @@ static float $adjust(const struct vigil_launch *L, const struct $scratch *w, flo
     v_store(tile + n, score);
     most = v_larger(score, most);
   }
+  @resume
   return v_most(most);
 }`;
 
@@ -84,7 +85,7 @@ function adjustFunction(context: KernelContext): string {
   const maskLines =
     mask === null ? [] : [...mask.outside, ...mask.inside, `keep &= ${mask.result};`];
   return fill(adjust, context, {
-    outside: [],
+    ...pausing(score !== null),
     score: scoreLines,
     mask: spec.maskBits ? bitLines : maskLines,
   });

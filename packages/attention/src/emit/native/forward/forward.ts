@@ -4,7 +4,7 @@
  * The text below is the kernel; `@name` stands for what depends on the spec.
  */
 import { tileQueries } from "../abi.ts";
-import { fill, hasMask, lowered } from "../context.ts";
+import { fill, hasMask, lowered, pausing } from "../context.ts";
 import type { KernelContext } from "../context.ts";
 import { panelOf } from "../prelude/products.ts";
 import { entry } from "../entry.ts";
@@ -38,6 +38,7 @@ static void $adjust@masked(const struct vigil_launch *L, struct $scratch *w, flo
   const int32_t b = w->b, h = w->h;
   @outside
   (void)L, (void)w, (void)keep, (void)key, (void)row, (void)b, (void)h;
+  @pause
   for (int n = 0; n < count; n++, tile += PANEL) {
     @perKey
     EACH_VECTOR {
@@ -46,6 +47,7 @@ static void $adjust@masked(const struct vigil_launch *L, struct $scratch *w, flo
       most[j] = v_larger(score, most[j]);
     }
   }
+  @resume
 }`;
 
 function adjustFunction(context: KernelContext, masked: boolean): string {
@@ -61,6 +63,7 @@ function adjustFunction(context: KernelContext, masked: boolean): string {
     outside: scored
       ? ["i32x q[NV];", "EACH_VECTOR q[j] = $positions(w, row, j);", ...score.outside, "(void)q;"]
       : [],
+    ...pausing(scored),
     perKey: scored ? ["const int32_t kv = key + n;", "(void)kv;", ...score.perKey] : [],
     inside: [
       ...(scored

@@ -6,7 +6,7 @@
  *
  * Keys are processed in groups of 32, at multiples of 32. Rows of a group that lie outside the run are masked.
  */
-import { fill, hasMask, lowered } from "../context.ts";
+import { fill, hasMask, lowered, pausing } from "../context.ts";
 import type { KernelContext } from "../context.ts";
 import { entry } from "../entry.ts";
 import { packTiles } from "./tile-pack.ts";
@@ -27,8 +27,8 @@ struct $block {
 /* 32 queries. */
 struct $half {
   uint32_t query[WIDE / 32][2][256] ALIGNED; /* pairs of d */
-  float out[WIDE_V * 32] ALIGNED, score[BLOCK * 32] ALIGNED; /* O^T, S^T */
-  uint32_t weight[BLOCK / 32][2][256] ALIGNED; /* P^T, pairs of keys */
+  float out[WIDE_V * 32] ALIGNED; /* O^T */
+  float score[BLOCK * 32] ALIGNED; /* S^T; then P^T, a pair of keys in the place of its first */
   f32x most[2], before[2], sum[2], to[2];
   int row, active, which;
 };
@@ -54,12 +54,11 @@ INLINE void $exponentials(struct $half *Y, f32x factor, int k, int n) {
   const f32x to0 = Y->to[0], to1 = Y->to[1];
   f32x sum0 = Y->sum[0], sum1 = Y->sum[1];
   UNROLL(4) for (int i = k; i < k + n; i += 2) {
-    const float *s = Y->score + i * 32;
+    float *s = Y->score + i * 32;
     f32x a = v_exp2(v_fma(v_load(s), factor, to0)), b = v_exp2(v_fma(v_load(s + 32), factor, to0));
     f32x c = v_exp2(v_fma(v_load(s + 16), factor, to1)), d = v_exp2(v_fma(v_load(s + 48), factor, to1));
     sum0 += a + b, sum1 += c + d;
-    v_storei(&Y->weight[i / 32][0][i % 32 / 2 * 16], v_pairs(a, b));
-    v_storei(&Y->weight[i / 32][1][i % 32 / 2 * 16], v_pairs(c, d));
+    v_storei(s, v_pairs(a, b)), v_storei(s + 16, v_pairs(c, d));
   }
   Y->sum[0] = sum0, Y->sum[1] = sum1;
 }
@@ -89,6 +88,7 @@ static void $adjust@masked(const struct vigil_launch *L, const struct $scratch *
   f32x most[2] = { X->most[0], X->most[1] };
   @outside
   (void)L, (void)keep, (void)b, (void)h;
+  @pause
   UNROLL(4) for (int n = 0; n < 32; n++, at += 32) {
     @perKey
     EACH_VECTOR {
@@ -98,6 +98,7 @@ static void $adjust@masked(const struct vigil_launch *L, const struct $scratch *
     }
   }
   X->most[0] = most[0], X->most[1] = most[1];
+  @resume
 }`;
 
 const pipeline = `\
@@ -133,9 +134,9 @@ static void $stage(const struct vigil_launch *L, const struct $scratch *w, struc
     tile_load(0, out, 128); tile_load(1, out + 16, 128); tile_load(2, out + 16 * 32, 128); tile_load(3, out + 16 * 32 + 16, 128);
     for (int g = 0; g < done->count / 32; g++) {
       const uint16_t *values = w->values + ((int64_t)done->start + g * 32) * WIDE_V + v * 32;
-      tile_load(4, values, 64); tile_load(6, X->weight[g][0], 64);
+      tile_load(4, values, 64); tile_load(6, X->score + g * 1024, 256);
       tile_dot(0, 4, 6);
-      tile_load(7, X->weight[g][1], 64);
+      tile_load(7, X->score + g * 1024 + 16, 256);
       tile_dot(1, 4, 7);
       tile_load(5, values + 16 * 32, 64);
       tile_dot(2, 5, 6); tile_dot(3, 5, 7);
@@ -279,6 +280,7 @@ function stagesText(context: KernelContext, masked: boolean): string {
             "(void)q;",
             ...score.outside,
           ],
+    ...pausing(score !== null),
     perKey:
       score === null
         ? []

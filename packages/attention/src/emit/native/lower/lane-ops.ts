@@ -6,7 +6,6 @@
 import type { OperatorOp } from "../../../ir/builder.ts";
 import type { ScalarType } from "../../../ir/types.ts";
 import { internalError } from "../../../errors.ts";
-import { floatLiteral } from "./literals.ts";
 import { lanes, operand } from "./operand.ts";
 import type { Operand } from "./operand.ts";
 
@@ -45,18 +44,6 @@ const inWords = (form: Form): Forms => ({ i32: form });
 const inBits = (form: Form): Forms => ({ bool: form });
 const numbers = (sign: string): Forms => ({ f32: infix(sign), i32: infix(sign) });
 
-/** Divisors whose reciprocal, and the products with it, stay far from both ends of the range. */
-const isPlain = (value: number): boolean => Math.abs(value) > 2 ** -60 && Math.abs(value) < 2 ** 60;
-
-/** Division by a literal, which is multiplication, and as exact. */
-const divide: Form = (args) => {
-  const [a, b] = [operand(args, 0), operand(args, 1)];
-  if (b.literal === null || !isPlain(b.literal)) return infix("/")(args);
-  const one = floatLiteral(Math.fround(1 / b.literal));
-  if (Number.isInteger(Math.log2(Math.abs(b.literal)))) return `${a.text} * ${one}`;
-  return `v_divide(${lanes(a)}, ${b.text}, ${one})`;
-};
-
 const five = ({ text, literal }: Operand): string =>
   literal === null ? `(${text} & 31)` : String(literal & 31);
 const shift =
@@ -91,7 +78,7 @@ const laneForms: { readonly [K in OperatorOp]: Forms } = {
   add: numbers("+"),
   sub: numbers("-"),
   mul: numbers("*"),
-  div: { f32: divide },
+  div: { f32: infix("/") },
   rem: { f32: call("lanes_fmod"), i32: call("v_remi") },
   neg: { f32: prefix("-"), i32: prefix("-") },
   abs: {

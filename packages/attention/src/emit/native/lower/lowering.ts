@@ -51,14 +51,18 @@ class Lowering {
   readonly #captures: Captures;
   readonly #sources = new Map<Node, ReadonlySet<Source>>();
   readonly #values = new Map<Node, Operand>();
+  readonly #folded: ReadonlySet<Node>;
 
-  constructor(site: Site, captures: Captures) {
+  /** @param folded  nodes that are written as part of their only user */
+  constructor(site: Site, captures: Captures, folded: ReadonlySet<Node>) {
     this.#site = site;
     this.#captures = captures;
+    this.#folded = folded;
   }
 
   add(node: Node, number: number): void {
     this.#sources.set(node, this.#sourcesOf(node));
+    if (this.#folded.has(node)) return;
     this.#values.set(node, this.#leaf(node) ?? this.#statement(node, number));
   }
 
@@ -128,11 +132,28 @@ class Lowering {
   }
 
   #valueOf(node: Node): string {
+    const [only] = node.args;
+    if (only !== undefined && this.#folded.has(only)) {
+      return this.#isVector(only)
+        ? `v_tanh(${this.#divided("v_over", only)})`
+        : `v_tanh(v_set(${scalarForm("div", "f32")(only.args.map((arg) => this.#value(arg)))}))[0]`;
+    }
+    if (node.op === "div" && this.#isVector(node)) return this.#divided("v_divide", node);
     const args = node.args.map((arg) => this.#value(arg));
     if (node.op === "load") return this.#load(node, args);
     const op = node.op as OperatorOp;
     const { type } = operand(args, 0);
     return (this.#isVector(node) ? laneForm : scalarForm)(op, type)(args);
+  }
+
+  /** A quotient; by a number that all lanes share, with its reciprocal, which is computed where the number is. */
+  #divided(name: "v_over" | "v_divide", { args: [above, below] }: Node): string {
+    if (above === undefined || below === undefined) throw internalError("a quotient of nothing");
+    const [a, b] = [this.#value(above), this.#value(below)];
+    if (b.isVector) return laneForm("div", "f32")([a, b]);
+    const one = `one${this.lines.outside.length}_${this.lines.perKey.length}`;
+    this.lines[this.#level(below)].push(`const float ${one} = s_reciprocal(${b.text});`);
+    return `${name}(${lanes(a)}, ${b.text}, ${one})`;
   }
 
   #load(node: Node, indices: readonly Operand[]): string {
@@ -152,9 +173,21 @@ class Lowering {
   }
 }
 
+/** Quotients that only a hyperbolic tangent reads (soft-capping): the function is smooth, so they need not be exact. */
+function foldedNodes(nodes: readonly Node[], root: Node): ReadonlySet<Node> {
+  const users = new Map<Node, number>([[root, 1]]);
+  for (const arg of nodes.flatMap(({ args }) => args)) users.set(arg, (users.get(arg) ?? 0) + 1);
+  const quotients = nodes
+    .filter(({ op }) => op === "tanh")
+    .flatMap(({ args }) => args)
+    .filter(({ op }) => op === "div");
+  return new Set(quotients.filter((node) => users.get(node) === 1));
+}
+
 export function lower(root: Node, site: Site, captures: Captures): Lowered {
-  const lowering = new Lowering(site, captures);
-  topological([root]).forEach((node, number) => lowering.add(node, number));
+  const nodes = topological([root]);
+  const lowering = new Lowering(site, captures, foldedNodes(nodes, root));
+  nodes.forEach((node, number) => lowering.add(node, number));
   const { outside, perKey, inside } = lowering.lines;
   return {
     outside: [...captures.declare(lowering.names), ...outside],

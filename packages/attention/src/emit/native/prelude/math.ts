@@ -61,12 +61,27 @@ INLINE f32x v_expm1(f32x x) {
   f32x inverse = (f32x)((127 - v_mini(n, v_seti(127))) << 23);
   return v_scale2(rest + (1.0f - inverse), n);
 }
-/* tanh x = t / (t + 2), t = e^2x - 1 */
+/* a / d, d from 1 to 2^30, to 1 unit: where division is slow, an estimate and one correction. */
+INLINE f32x v_quotient(f32x a, f32x d) {
+#ifdef __AVX512F__
+  f32x one = (f32x)_mm512_rcp14_ps((__m512)d), q = a * one;
+  return v_fma(v_fma(-q, d, a), one, q);
+#else
+  return a / d;
+#endif
+}
+/* tanh x = t / (t + 2), t = e^2x - 1 = 2^n (e^r - 1) + (2^n - 1): no cancellation, no second branch near 0. */
 INLINE f32x v_tanh(f32x x) {
-  f32x bits, rest = v_reduced(v_within(x * 2.0f, -20.0f, 20.0f), &bits);
+  x = v_within(x, -9.5f, 9.5f);
+  f32x bits = v_fma(x, v_set(2 * LOG2E), v_set(ROUNDING));
+  f32x r = v_fma(bits - v_set(ROUNDING), v_set(-0.6931471805599453f), x + x);
+  f32x p = v_fma(v_set(0.0013882459606975317f), r, v_set(0.008366846479475498f));
+  p = v_fma(p, r, v_set(0.041667211800813675f));
+  p = v_fma(p, r, v_set(0.16666540503501892f));
+  p = v_fma(p, r, v_set(0.4999999701976776f));
   f32x power = (f32x)((i32x)bits << 23);
-  f32x t = v_fma(rest, power, power - 1.0f);
-  return t / (t + 2.0f);
+  f32x t = v_fma(v_fma(p, r * r, r), power, power - 1.0f);
+  return v_quotient(t, t + 2.0f);
 }
 `;
 
@@ -249,11 +264,17 @@ INLINE f32x v_round(f32x a) {
   f32x sum = below + v_and(a - below >= 0.5f, v_set(1.0f));
   return (f32x)((i32x)sum | ((i32x)a & INT32_MIN));
 }
-/* x / c, one = 1 / c rounded: a division by a constant, by multiplications; right to the last place (Markstein). */
+/*
+ * x / c by multiplications, where c has a plain reciprocal: right to the last place (Markstein). v_over, for arguments of
+ * functions that are smooth, is right to two.
+ */
+INLINE float s_reciprocal(float c) { return fabsf(c) > 0x1p-60f && fabsf(c) < 0x1p60f ? 1.0f / c : 0.0f; }
 INLINE f32x v_divide(f32x x, float c, float one) {
+  if (one == 0.0f) return x / c;
   f32x q = x * one, rest = v_fma(-q, v_set(c), x);
   return v_choose(v_nan(rest), q, v_fma(rest, v_set(one), q));
 }
+INLINE f32x v_over(f32x x, float c, float one) { return one == 0.0f ? x / c : x * one; }
 /* Quotients of integers, exact in float64; 0 where b is 0; -2^31 / -1 wraps. */
 #define QUOTIENT(name, floored) \\
   INLINE i32x name(i32x a, i32x b) { \\
