@@ -1,6 +1,6 @@
 /** The end of an item: divide, and write out, lse and max. */
 export const finish = `\
-    {
+  __device__ __forceinline__ void finish(int place) {
     const int4 done = loadWords(shared.item(place));
     const int row = done.z + rowInTile, end = done.w, h = done.y;
     Element* out = params.out + done.x * params.outBatchStride + h * params.outHeadStride;
@@ -23,7 +23,9 @@ export const finish = `\
       }
       if (part == 0 && at < end) {
         if (params.lse != nullptr) params.lse[plane + at] = lse;
-        if (params.max != nullptr) params.max[plane + at] = largest[r] * natural;
+        // NaN among the scores is no maximum, but makes one of the sum.
+        if (params.max != nullptr)
+          params.max[plane + at] = total != total && largest[r] < INFINITY_F ? total : largest[r] * natural;
       }
       // A 4 x 4 transpose among the four lanes of a row: each stores 16 bytes.
 #pragma unroll
@@ -42,5 +44,5 @@ export const finish = `\
         if (at < end) *(uint4*)(out + at * params.outRowStride + 32 * j + 8 * part) = make_uint4(w[0], w[1], w[2], w[3]);
       }
     }
-    }
+  }
 `;

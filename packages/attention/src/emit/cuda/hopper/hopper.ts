@@ -3,7 +3,7 @@ import { internalError } from "../../../errors.ts";
 import type { KernelSpec } from "../../../runtime/device.ts";
 import { type CudaKernel, type CudaTarget, paramsLayout, type TensorMapShape } from "../abi.ts";
 import { modHelpers } from "../lower/helpers.ts";
-import { lowerMod } from "../lower/lower-mod.ts";
+import { approximates, lowerMod } from "../lower/lower-mod.ts";
 import { captureAccess, paramsText } from "../params.ts";
 import { consumer } from "./consumer.ts";
 import { legend } from "./legend.ts";
@@ -50,9 +50,11 @@ function mods(spec: KernelSpec, exact: boolean): string {
     captures: captureAccess(paramsLayout(spec), "params"),
     exact,
   };
-  const texts = [spec.score, spec.mask]
-    .filter((expression) => expression !== null)
-    .map((expression) => `${lowerMod(expression, options)}\n`);
+  const ofScore = exact ? options : { ...options, scale: "params.scale", factored: true };
+  const texts = [
+    ...(spec.score === null ? [] : [`${lowerMod(spec.score, ofScore)}\n`]),
+    ...(spec.mask === null ? [] : [`${lowerMod(spec.mask, options)}\n`]),
+  ];
   return texts.length === 0 ? "" : [modHelpers(texts), ...texts].join("\n");
 }
 
@@ -68,7 +70,7 @@ function hopperText(spec: KernelSpec, target: CudaTarget, tile: HopperTile): str
     memory(spec, tile),
     producer(hasLists(spec), spec.maskBits),
     ...(spec.maskBits ? [keptByte] : []),
-    consumer(spec),
+    consumer(spec, !target.fastMath),
     entry(tile),
   ];
   return parts.filter((part) => part !== "").join("\n");
@@ -85,12 +87,17 @@ const mapShape = (
   return { tensor, columns, boxColumns, boxRows, swizzle: boxColumns === 64 ? 128 : 64 };
 };
 
-export function emitHopper(spec: KernelSpec, target: CudaTarget): CudaKernel {
-  const tile = hopperTile(spec);
+/** @param tile  what a tuner chose; by default what the table says */
+export function emitHopper(
+  spec: KernelSpec,
+  target: CudaTarget,
+  tile: HopperTile = hopperTile(spec),
+): CudaKernel {
   const queries = tile.groups * 64;
   const sharedBytes = sharedLayout(spec, tile).total;
+  const text = hopperText(spec, target, tile);
   return {
-    text: hopperText(spec, target, tile),
+    text,
     template: "hopper",
     entries: [{ name: ENTRY, threads: 128 * (tile.groups + 1), sharedBytes, grid: "persistent" }],
     maps: [
@@ -100,5 +107,6 @@ export function emitHopper(spec: KernelSpec, target: CudaTarget): CudaKernel {
     ],
     tile: { queries, keys: tile.keys },
     lists: hasLists(spec),
+    approximate: approximates(text),
   };
 }

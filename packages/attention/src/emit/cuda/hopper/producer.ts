@@ -13,13 +13,10 @@ __device__ __forceinline__ Span spanOf(const Params& params, const Item& item, i
 }
 `;
 
-/** Without a mask: every key below kvLength, the last ones first. */
+/** Without a mask: every key below kvLength, the last ones first; items head by head. */
 const counted = `\
 __device__ __forceinline__ Item itemOf(const Params& params, int ticket) {
-  const int tiles = (params.M + ROWS - 1) / ROWS, stretch = params.headGroup * tiles;
-  const int firstHead = ticket / stretch * params.headGroup, rest = ticket % stretch;
-  const int heads = min(params.headGroup, params.B * params.Hq - firstHead);
-  const int head = firstHead + rest % heads, first = rest / heads * ROWS;
+  const int tiles = (params.M + ROWS - 1) / ROWS, head = ticket / tiles, first = ticket % tiles * ROWS;
   const int b = head / params.Hq, length = params.kvLength[b];
   return {b, head % params.Hq, first, min(first + ROWS, params.M), 0, length % KEYS > 0, length / KEYS};
 }
