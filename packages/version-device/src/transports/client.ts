@@ -52,6 +52,8 @@ export class Client {
   #first = 0;
   #sent = 0;
   #next = 0;
+  /** Requests that may be on their way. Starts at one on a new link, so that one which soon breaks again gets on. */
+  #window = 1;
   #link: Link | null = null;
   #ended: Error | null = null;
 
@@ -84,7 +86,7 @@ export class Client {
   }
 
   #send(): void {
-    while (this.#link !== null && this.#sent < Math.min(this.#next, this.#first + WINDOW)) {
+    while (this.#link !== null && this.#sent < Math.min(this.#next, this.#first + this.#window)) {
       const waiting = this.#waiting.get(this.#sent);
       if (waiting === undefined) return;
       stampRequest(waiting.frame, this.#sent++, this.#first);
@@ -100,6 +102,7 @@ export class Client {
     const answer = decodeReply(waiting.op, frame);
     if (answer.sequence !== this.#first) throw new ProtocolError("a reply out of order");
     this.#waiting.delete(this.#first++);
+    this.#window = Math.min(2 * this.#window, WINDOW);
     waiting.resolve(answer);
     this.#send();
   }
@@ -134,6 +137,7 @@ export class Client {
       if (isClosed) throw new DeviceLostError("the connection ended at once");
       this.#link = link;
       this.#sent = this.#first;
+      this.#window = 1;
       this.#send();
       return capacity;
     } catch (error) {

@@ -23,7 +23,8 @@ export class FrameReader {
    * @throws ProtocolError  a length that no frame has, before its bytes are kept
    */
   *push(chunk: Uint8Array): Generator<Uint8Array> {
-    this.#chunks.push(chunk);
+    // Node's Buffer is a Uint8Array whose slices are no copies.
+    this.#chunks.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength));
     this.#bytes += chunk.length;
     while (this.#bytes >= LENGTH_BYTES) {
       const head = this.#peek(LENGTH_BYTES);

@@ -2,14 +2,71 @@
  * Who a host or a device is: an Ed25519 key, known by the hash of its public half. TLS wants certificates; this one
  * says nothing but the key, signs itself, and never expires, because the key is pinned.
  */
+import { typeError } from "../../errors.ts";
 
-export interface Identity {
-  /** The private key, PEM (PKCS #8): a secret. */
-  readonly key: string;
-  /** PEM (X.509). */
-  readonly certificate: string;
+const PRIVATE_KEY = "PRIVATE KEY";
+const CERTIFICATE = "CERTIFICATE";
+
+/** Shows its fingerprint and nothing else, wherever it is printed. */
+export class Identity {
   /** What others pin: `sha256:` and the hash of the public key (SPKI) in base64url. Public. */
   readonly fingerprint: string;
+  readonly #key: string;
+  readonly #certificate: string;
+
+  private constructor(key: string, certificate: string, fingerprint: string) {
+    this.#key = key;
+    this.#certificate = certificate;
+    this.fingerprint = fingerprint;
+  }
+
+  /** A new key. Node alone. */
+  static async create(): Promise<Identity> {
+    const { generateKeyPairSync, randomBytes, sign } = await import("node:crypto");
+    const pair = generateKeyPairSync("ed25519");
+    const publicKey = pair.publicKey.export({ type: "spki", format: "der" });
+    // Positive, and of one length: DER wants no leading zero.
+    const serial = Uint8Array.from([0x40, ...randomBytes(15)]);
+    const body = unsigned(publicKey, serial);
+    const signature = der(0x03, Uint8Array.of(0), sign(null, body, pair.privateKey));
+    const key = pair.privateKey.export({ type: "pkcs8", format: "pem" });
+    const certificate = pem(CERTIFICATE, der(SEQUENCE, body, ED25519, signature));
+    return new Identity(key, certificate, await fingerprintOf(publicKey));
+  }
+
+  /**
+   * One that `toPem` wrote, or any private key (PKCS #8) with its certificate.
+   *
+   * @throws TypeError  no such key, no such certificate, or two that do not belong together
+   */
+  static async fromPem(text: string): Promise<Identity> {
+    const { createPrivateKey, X509Certificate } = await import("node:crypto");
+    const [key, certificate] = [partOf(text, PRIVATE_KEY), partOf(text, CERTIFICATE)];
+    try {
+      const read = new X509Certificate(certificate);
+      if (!read.checkPrivateKey(createPrivateKey(key))) throw new Error("another key");
+      const publicKey = read.publicKey.export({ type: "spki", format: "der" });
+      return new Identity(key, certificate, await fingerprintOf(publicKey));
+    } catch {
+      // What OpenSSL says of a text may quote it.
+      throw typeError({
+        name: "identity",
+        expected: "a private key and its certificate, in PEM",
+        got: "a text without a pair of them",
+        remedy: "create one with Identity.create() or vigil device --create-key",
+      });
+    }
+  }
+
+  /** Key and certificate in one text: a secret. */
+  toPem(): string {
+    return this.#key + this.#certificate;
+  }
+
+  /** For TLS. */
+  get credentials(): { readonly key: string; readonly cert: string } {
+    return { key: this.#key, cert: this.#certificate };
+  }
 }
 
 /** DER: a tag, the length, the content. */
@@ -59,34 +116,5 @@ export async function fingerprintOf(publicKey: Uint8Array): Promise<string> {
   return `sha256:${createHash("sha256").update(publicKey).digest("base64url")}`;
 }
 
-/** A new key and its certificate; Node alone. */
-export async function createIdentity(): Promise<Identity> {
-  const { generateKeyPairSync, randomBytes, sign } = await import("node:crypto");
-  const pair = generateKeyPairSync("ed25519");
-  const publicKey = pair.publicKey.export({ type: "spki", format: "der" });
-  // Positive and of fixed length: neither the first bit nor the first byte may be zero in DER's way.
-  const serial = Uint8Array.from([0x40, ...randomBytes(15)]);
-  const body = unsigned(publicKey, serial);
-  const signature = der(0x03, Uint8Array.of(0), sign(null, body, pair.privateKey));
-  return {
-    key: pair.privateKey.export({ type: "pkcs8", format: "pem" }),
-    certificate: pem("CERTIFICATE", der(SEQUENCE, body, ED25519, signature)),
-    fingerprint: await fingerprintOf(publicKey),
-  };
-}
-
-/** Reads back what `key` and `certificate` of an identity hold, from one text. */
-export async function readIdentity(text: string): Promise<Identity> {
-  const { X509Certificate } = await import("node:crypto");
-  const part = (label: string): string =>
-    new RegExp(`-----BEGIN ${label}-----[^-]*-----END ${label}-----\\n?`).exec(text)?.[0] ?? "";
-  const [key, certificate] = [part("PRIVATE KEY"), part("CERTIFICATE")];
-  if (key === "" || certificate === "") {
-    throw new TypeError(
-      "identity: expected a private key and a certificate in PEM, got a text without them; create one",
-    );
-  }
-  const publicKey = new X509Certificate(certificate).publicKey;
-  const spki = publicKey.export({ type: "spki", format: "der" });
-  return { key, certificate, fingerprint: await fingerprintOf(spki) };
-}
+const partOf = (text: string, label: string): string =>
+  new RegExp(`-----BEGIN ${label}-----[^-]*-----END ${label}-----\\n?`).exec(text)?.[0] ?? "";

@@ -73,8 +73,13 @@ export async function listenDevice(options: ListenOptions): Promise<DeviceServer
     const closed = new Promise<void>((resolve) => {
       server.close(() => resolve());
     });
-    for (const socket of sockets) socket.destroy();
-    await closed;
+    const ended = [...sockets].map(
+      (socket) =>
+        new Promise<void>((resolve) => {
+          socket.once("close", () => resolve()).destroy();
+        }),
+    );
+    await Promise.all([closed, ...ended]);
     device.wipe();
   };
   return { host: address, port, close, [Symbol.asyncDispose]: close };

@@ -19,9 +19,8 @@ interface Settings {
  * TLS 1.3 alone. Certificates are not judged by authorities (`rejectUnauthorized`): the peer's key is compared with
  * the pinned ones after the handshake, which has proved that the peer holds it, and before any frame.
  */
-export const settings = ({ key, certificate }: Identity): Settings => ({
-  key,
-  cert: certificate,
+export const settings = ({ credentials }: Identity): Settings => ({
+  ...credentials,
   minVersion: "TLSv1.3",
   maxVersion: "TLSv1.3",
   ALPNProtocols: ["vigil-device/1"],
