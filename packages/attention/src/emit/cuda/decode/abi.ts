@@ -13,9 +13,27 @@ export const STEP_KEYS = 16;
 /** Rows of one product. */
 export const TILE_ROWS = 16;
 
-/** Keys of one split: at most 32 steps, which are bits of one word. */
-export const splitKeys = (spec: KernelSpec): number =>
-  padded(Math.max(spec.D, spec.Dv)) * elementBytes(spec) <= 256 ? 512 : 256;
+/**
+ * How keys are cut. The first splits are short, so that a short sequence keeps a whole GPU busy; the others are twice as long, since each
+ * costs a start and an end. A split has at most 64 steps: bits of one word.
+ */
+export interface Splitting {
+  /** Keys of a short split. */
+  readonly keys: number;
+  /** How many splits are short. */
+  readonly short: number;
+}
+
+export const splitting = (spec: KernelSpec): Splitting => ({
+  keys: padded(Math.max(spec.D, spec.Dv)) * elementBytes(spec) <= 256 ? 512 : 256,
+  short: 8,
+});
+
+/** Splits of the keys [0, length); the last may be cut short. */
+export function splitCount({ keys, short }: Splitting, length: number): number {
+  const first = Math.ceil(length / keys);
+  return first <= short ? first : short + Math.ceil((length - short * keys) / (2 * keys));
+}
 
 /** Floats of one row's partial result of one split: Dv rounded up to 4, then the maximum and the sum, then two of padding. */
 export const partialFloats = ({ Dv }: KernelSpec): number => Math.ceil(Dv / 4) * 4 + 4;
@@ -38,7 +56,7 @@ export function decodePlan(
 ): DecodePlan {
   const rows = (Hq / Hkv) * M;
   // One split at least: it says that there is nothing.
-  const splits = Math.max(Math.ceil(longest / splitKeys(spec)), 1);
+  const splits = Math.max(splitCount(splitting(spec), longest), 1);
   return {
     itemCount: B * Hkv * Math.ceil(rows / TILE_ROWS) * splits,
     combineCount: B * Hq * M,

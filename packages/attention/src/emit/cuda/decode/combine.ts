@@ -30,16 +30,24 @@ extern "C" __global__ void __launch_bounds__(COMBINE_THREADS) combine(const __gr
   const float base = most == -INFINITY_F ? 0.f : most;
   float4 sum = make_float4(0.f, 0.f, 0.f, 0.f);
   float total = 0.f;
-#pragma unroll UNROLL
-  for (int i = group; i < splits; i += GROUPS) {
-    const float* partial = first + i * next;
-    const float2 state = *(const float2*)(partial + STATE);
-    if (state.x == -INFINITY_F) continue;  // nothing was written but this
-    const float weight = exp2Approximate((state.x - base) * LOG2E);
-    total += state.y * weight;
-    if (quad < QUADS) {
-      const float4 x = *(const float4*)(partial + 4 * quad);
-      sum.x += x.x * weight; sum.y += x.y * weight; sum.z += x.z * weight; sum.w += x.w * weight;
+  for (int i = group; i < splits; i += GROUPS * UNROLL) {
+    // Splits that nothing attended to hold a maximum only: their factor is 0, and their values are not read.
+    float4 values[UNROLL];
+    float factors[UNROLL];
+#pragma unroll
+    for (int n = 0; n < UNROLL; n++) {
+      const int number = i + n * GROUPS;
+      const float* partial = first + min(number, splits - 1) * next;
+      const float2 state = *(const float2*)(partial + STATE);
+      const bool counts = number < splits && state.x != -INFINITY_F;
+      factors[n] = counts ? exp2Approximate((state.x - base) * LOG2E) : 0.f;
+      total += counts ? state.y * factors[n] : 0.f;
+      values[n] = counts && quad < QUADS ? *(const float4*)(partial + 4 * quad) : make_float4(0.f, 0.f, 0.f, 0.f);
+    }
+#pragma unroll
+    for (int n = 0; n < UNROLL; n++) {
+      sum.x += values[n].x * factors[n]; sum.y += values[n].y * factors[n];
+      sum.z += values[n].z * factors[n]; sum.w += values[n].w * factors[n];
     }
   }
   sums[group][quad] = sum;

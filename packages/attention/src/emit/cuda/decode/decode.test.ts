@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { FloatType } from "../../../tensor.ts";
 import { gallery } from "../../../variants/gallery.ts";
 import { compileWithNvcc, nvccProblem, specOf } from "../test-nvcc.ts";
-import { decodePlan, partialFloats, splitKeys, STEP_KEYS, TILE_ROWS } from "./abi.ts";
+import { decodePlan, partialFloats, splitCount, splitting, STEP_KEYS, TILE_ROWS } from "./abi.ts";
 import { emitDecode } from "./decode.ts";
 import { decodeSharedBytes, decodeTile } from "./tile.ts";
 
@@ -29,11 +29,17 @@ test.each(["bf16", "f16", "f32"] as const)(
   },
 );
 
-test("the steps of a split are bits of one word", () => {
+test("the steps of a split are bits of one word, and splits cover every key once", () => {
   for (const D of sizes) {
-    const keys = splitKeys(specOf(null, { schedule: "decode", D, Dv: D, dtype: "bf16" }));
-    expect(keys % STEP_KEYS).toBe(0);
-    expect(keys / STEP_KEYS).toBeLessThanOrEqual(32);
+    const cut = splitting(specOf(null, { schedule: "decode", D, Dv: D, dtype: "bf16" }));
+    expect(cut.keys % STEP_KEYS).toBe(0);
+    expect((2 * cut.keys) / STEP_KEYS).toBeLessThanOrEqual(64);
+    const start = (n: number): number => (n < cut.short ? n : 2 * n - cut.short) * cut.keys;
+    for (const length of [1, 511, 512, 513, 4096, 4097, 5120, 5121, 100_000]) {
+      const count = splitCount(cut, length);
+      expect(start(count)).toBeGreaterThanOrEqual(length);
+      expect(start(count - 1)).toBeLessThan(length);
+    }
   }
 });
 
@@ -53,7 +59,7 @@ test("each batch element has as many blocks as alone with the longest keys, and 
       const alone = decodePlan(spec, { ...shape, B: 1 }, longest);
       expect(plan.itemCount).toBe(B * alone.itemCount);
       const splits = plan.itemCount / (B * Hkv * Math.ceil((group * M) / TILE_ROWS));
-      expect(splits * splitKeys(spec)).toBeGreaterThanOrEqual(longest);
+      expect(splits).toBe(Math.max(splitCount(splitting(spec), longest), 1));
       expect(plan.partialBytes).toBe(B * Hkv * group * M * splits * partialFloats(spec) * 4);
       expect(plan.combineCount).toBe(B * Hkv * group * M);
     }),

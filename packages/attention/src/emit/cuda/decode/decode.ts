@@ -7,7 +7,7 @@ import { primitives } from "../generic/primitives.ts";
 import { products } from "../generic/products.ts";
 import { scores } from "../generic/scores.ts";
 import { elementBytes, padded, ROW_PADDING } from "../generic/tile.ts";
-import { splitKeys, STEP_KEYS, TILE_ROWS } from "./abi.ts";
+import { splitting, STEP_KEYS, TILE_ROWS } from "./abi.ts";
 import { combine, COMBINE_THREADS, combineSharedBytes } from "./combine.ts";
 import { decodeBody, decodeKernel, decodeMerge, legend } from "./kernel.ts";
 import { listing } from "./listing.ts";
@@ -16,10 +16,12 @@ import type { DecodeTile } from "./tile.ts";
 
 function constants(spec: KernelSpec, { warps, stages, chunk }: DecodeTile): string {
   const bytes = elementBytes(spec);
+  const { keys, short } = splitting(spec);
   return `\
 constexpr int D = ${spec.D}, DV = ${spec.Dv};                 // head sizes: of queries and keys, of values
 constexpr int D_PADDED = ${padded(spec.D)}, CHUNK = ${chunk};        // columns in shared memory: of queries and keys, of values
-constexpr int TILE_ROWS = ${TILE_ROWS}, KEYS = ${STEP_KEYS}, SPLIT = ${splitKeys(spec)};  // packed rows; keys of a step and of a split
+constexpr int TILE_ROWS = ${TILE_ROWS}, KEYS = ${STEP_KEYS};           // packed rows; keys of a step
+constexpr int SPLIT = ${keys}, SHORT = ${short};              // keys of each of the first SHORT splits; the others are twice as long
 constexpr int WARPS = ${warps}, STAGES = ${stages};               // steps that each warp has in flight
 constexpr int ROW_PADDING = ${ROW_PADDING};                     // bytes: 8 rows lie in different banks
 constexpr int KEY_BYTES = ${padded(spec.D) * bytes}, VALUE_BYTES = ${chunk * bytes};
@@ -59,7 +61,7 @@ export function emitDecode(spec: KernelSpec, target: CudaTarget): CudaKernel {
       },
     ],
     maps: [],
-    tile: { queries: TILE_ROWS, keys: splitKeys(spec) },
+    tile: { queries: TILE_ROWS, keys: splitting(spec).keys },
     lists: false,
     ...declared.approximate,
   };

@@ -15,15 +15,17 @@ export const decodeKernel = `\
 constexpr unsigned QUERY_TILE = TILE_ROWS * KEY_ROW, KEY_TILE = KEYS * KEY_ROW, STAGE = KEY_TILE + KEYS * VALUE_ROW;
 constexpr int PARTIAL = (DV + 3) / 4 * 4 + 4, STATE = PARTIAL - 4;  // floats of a partial result; where maximum and sum lie
 
-// Keys [start, end) of one split, number \`number\` of \`splits\`, for packed rows [first, first + rows).
-struct Split { int b, head, first, rows, number, start, end; long long partial; };
+// Keys [start, end) of one split for packed rows [first, first + rows). The longest splits, which are the last, come first.
+struct Split { int b, head, first, rows, start, end; long long partial; };
+__device__ __forceinline__ int splitStart(int number) { return number < SHORT ? number * SPLIT : (2 * number - SHORT) * SPLIT; }
 __device__ __forceinline__ Split splitOf(const Params& params, int block) {
   const int all = params.Hq / params.Hkv * params.M, tiles = (all + TILE_ROWS - 1) / TILE_ROWS;
-  const int splits = gridDim.x / (params.B * params.Hkv * tiles);
-  const int number = block % splits, tile = block / splits % tiles, plane = block / splits / tiles;
-  const int b = plane / params.Hkv, first = tile * TILE_ROWS, start = number * SPLIT;
+  const int others = params.B * params.Hkv * tiles, splits = gridDim.x / others;
+  const int number = splits - 1 - block / others, tile = block % tiles, plane = block % others / tiles;
+  const int b = plane / params.Hkv, first = tile * TILE_ROWS, start = splitStart(number);
   const long long partial = ((long long)plane * splits + number) * all + first;
-  return {b, plane % params.Hkv, first, min(all - first, TILE_ROWS), number, start, max(min(start + SPLIT, params.kvLength[b]), start), partial};
+  const int end = max(min(splitStart(number + 1), params.kvLength[b]), start);
+  return {b, plane % params.Hkv, first, min(all - first, TILE_ROWS), start, end, partial};
 }
 // A packed row as query head and query row; rows beyond the last repeat it.
 struct PackedRow { int h, line; };
@@ -51,11 +53,11 @@ __device__ __forceinline__ void visit(const Params& params, const Split& split, 
   const unsigned ring = shared + QUERY_TILE + warp * STAGES * STAGE;
   const PackedRow upper = packedRow(params, split, lane >> 2), lower = packedRow(params, split, (lane >> 2) + 8);
   const RowPair rows = rowPair(params, split.b, upper.h, lower.h, upper.line, lower.line);
-  unsigned ahead = shareOf(listing.listed, warp, lane), left = ahead;
+  Bits ahead = shareOf(listing.listed, warp, lane), left = ahead;
   // The next step's keys and values; nothing, at the end.
   auto load = [&](int stage) {
     if (ahead != 0) {
-      const int first = split.start + (__ffs(ahead) - 1) * KEYS;
+      const int first = split.start + (__ffsll(ahead) - 1) * KEYS;
       loadRows<KEYS, KEY_BYTES, 32>(ring + stage * STAGE, keys, first, split.end, lane);
       loadRows<KEYS, VALUE_BYTES, 32>(ring + stage * STAGE + KEY_TILE, values, first, split.end, lane);
       ahead &= ahead - 1;
@@ -64,9 +66,11 @@ __device__ __forceinline__ void visit(const Params& params, const Split& split, 
   };
 #pragma unroll 1
   for (int stage = 0; stage < STAGES - 1; stage++) load(stage);
+  copyWait<STAGES - 1>();
+  __syncthreads();  // queries are here
   float scores[KEYS / 2];
   for (int stage = 0; left != 0; left &= left - 1) {
-    const int number = __ffs(left) - 1;
+    const int number = __ffsll(left) - 1;
     const unsigned keyTile = ring + stage * STAGE;
     const Step step{split.start + number * KEYS, split.end};
     __syncwarp();  // all lanes are done with the stage that is loaded next
@@ -130,15 +134,14 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) decode(const __grid_con
   extern __shared__ __align__(16) unsigned char memory[];
   const unsigned shared = (unsigned)__cvta_generic_to_shared(memory);
   const Split split = splitOf(params, blockIdx.x);
+  loadQueries(params, split, shared);
+  copyCommit();
   const Listing listing = listingOf(params, split, threadIdx.x & 31);
   if (listing.listed == 0) {  // nothing to see: the split has no part in the sum
+    copyWait<0>();
     if (threadIdx.x < split.rows) *(float2*)(params.partials + (split.partial + threadIdx.x) * PARTIAL + STATE) = make_float2(-INFINITY_F, 0.f);
     return;
   }
-  loadQueries(params, split, shared);
-  copyCommit();
-  copyWait<0>();
-  __syncthreads();
 #pragma unroll 1
   for (int column = 0; column < DV; column += CHUNK) {
     float result[CHUNK / 2];

@@ -38,9 +38,9 @@ __device__ __forceinline__ Listing listingOf(const Params& params, const Split& 
       if (run.z == 0) mine.whole |= firstBits(to / KEYS) & ~firstBits((from + KEYS - 1) / KEYS);
     }
   } else {
-    mine.whole = ~0u;
+    mine.whole = ~0ull;
   }
-  return {__reduce_or_sync(~0u, mine.listed), __reduce_and_sync(~0u, mine.whole)};
+  return {anyOf(mine.listed), ~anyOf(~mine.whole)};
 }
 `;
 
@@ -61,13 +61,18 @@ __device__ __forceinline__ unsigned keptByte(const Params& params, const Step& s
 
 export const listing = (masked: boolean, maskBits: boolean): string => `\
 // Steps that some row visits, and those that all rows attend to in full.
-struct Listing { unsigned listed, whole; };
+typedef unsigned long long Bits;
+struct Listing { Bits listed, whole; };
 struct Runs { const int4* words; int first, last; };
-__device__ __forceinline__ unsigned firstBits(int count) { return count >= 32 ? ~0u : (1u << count) - 1; }
+__device__ __forceinline__ Bits firstBits(int count) { return count >= 64 ? ~0ull : (1ull << count) - 1; }
+__device__ __forceinline__ Bits anyOf(Bits mine) {
+  const unsigned low = __reduce_or_sync(~0u, (unsigned)mine), high = __reduce_or_sync(~0u, (unsigned)(mine >> 32));
+  return (Bits)high << 32 | low;
+}
 ${masked ? fromRuns : everyKey}${maskBits ? bits : ""}
 // Every WARPS-th of the steps visited: what one warp does.
-__device__ __forceinline__ unsigned shareOf(unsigned listed, int warp, int lane) {
-  const int before = __popc(listed & firstBits(lane));
-  return __ballot_sync(~0u, (listed >> lane & 1) && before % WARPS == warp);
+__device__ __forceinline__ Bits shareOf(Bits listed, int warp, int lane) {
+  auto isMine = [&](int step) { return (listed >> step & 1) && __popcll(listed & firstBits(step)) % WARPS == warp; };
+  return (Bits)__ballot_sync(~0u, isMine(lane + 32)) << 32 | __ballot_sync(~0u, isMine(lane));
 }
 `;

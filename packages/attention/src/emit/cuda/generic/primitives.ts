@@ -31,7 +31,7 @@ template <int LEFT> __device__ __forceinline__ void copyWait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
 }
 
-// The address of a row: where a paged cache would look up its page.
+// The address of a row, and of those loaded with it: where a paged cache would look up the page of a step's first row.
 __device__ __forceinline__ const Element* rowAt(const Element* head, long long stride, int row) {
   return head + row * stride;
 }
@@ -52,22 +52,32 @@ __device__ __forceinline__ Rows rowsOf(const Element* head, long long stride, in
 }
 // Rows [first, first + ROWS) as [ROWS][BYTES + padding]; rows from \`end\` on, and columns beyond the last, become zeros.
 template <int ROWS, int BYTES, int THREADS>
-__device__ __forceinline__ void loadRows(unsigned to, const Rows& rows, int first, int end, int thread) {
+__device__ __forceinline__ void gatherRows(unsigned to, const Rows& rows, int first, int end, int thread) {
   constexpr int CHUNKS = BYTES / 16, EACH = 16 / sizeof(Element);
-  if (rows.aligned) {
-#pragma unroll
-    for (int i = thread; i < ROWS * CHUNKS; i += THREADS) {
-      const int line = i / CHUNKS, chunk = i % CHUNKS, row = first + line, column = chunk * EACH;
-      const int left = row < end ? min(max(rows.columns - column, 0), EACH) * (int)sizeof(Element) : 0;
-      const Element* from = left > 0 ? rowAt(rows.head, rows.stride, row) + column : rows.head;
-      copy16(to + line * (BYTES + ROW_PADDING) + chunk * 16, from, left);
-    }
-  } else {
 #pragma unroll 1
-    for (int i = thread; i < ROWS * CHUNKS; i += THREADS) {
-      const int line = i / CHUNKS, chunk = i % CHUNKS, row = first + line;
-      const Element* from = rowAt(rows.head, rows.stride, min(row, max(end - 1, 0)));
-      gather16(to + line * (BYTES + ROW_PADDING) + chunk * 16, from, chunk * EACH, row < end ? rows.columns : 0);
+  for (int i = thread; i < ROWS * CHUNKS; i += THREADS) {
+    const int line = i / CHUNKS, chunk = i % CHUNKS, row = first + line;
+    const Element* from = rowAt(rows.head, rows.stride, min(row, max(end - 1, 0)));
+    gather16(to + line * (BYTES + ROW_PADDING) + chunk * 16, from, chunk * EACH, row < end ? rows.columns : 0);
+  }
+}
+// The same, asynchronously. A copy of 0 bytes reads nothing, so its address need not exist.
+template <int ROWS, int BYTES, int THREADS>
+__device__ __forceinline__ void loadRows(unsigned to, const Rows& rows, int first, int end, int thread) {
+  constexpr int CHUNKS = BYTES / 16, EACH = 16 / sizeof(Element), LINE = BYTES + ROW_PADDING;
+  // Threads side by side along rows; as many rows at once as that leaves.
+  constexpr int ACROSS = CHUNKS < THREADS ? CHUNKS : THREADS, LINES = THREADS / ACROSS;
+  if (!rows.aligned) return gatherRows<ROWS, BYTES, THREADS>(to, rows, first, end, thread);
+  const int line = thread / ACROSS;
+  if (line >= LINES) return;
+#pragma unroll
+  for (int chunk = thread % ACROSS; chunk < CHUNKS; chunk += ACROSS) {
+    const int bytes = min(max(rows.columns - chunk * EACH, 0), EACH) * (int)sizeof(Element);
+    const Element* from = rowAt(rows.head, rows.stride, first + line) + chunk * EACH;
+#pragma unroll
+    for (int i = 0; i < ROWS; i += LINES) {
+      if (ROWS % LINES != 0 && line + i >= ROWS) break;
+      copy16(to + (line + i) * LINE + chunk * 16, from + i * rows.stride, first + line + i < end ? bytes : 0);
     }
   }
 }

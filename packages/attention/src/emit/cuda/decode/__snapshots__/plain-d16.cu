@@ -61,7 +61,8 @@ constexpr float LOG2E = 1.4426950408889634f;
 
 constexpr int D = 16, DV = 16;                 // head sizes: of queries and keys, of values
 constexpr int D_PADDED = 16, CHUNK = 16;        // columns in shared memory: of queries and keys, of values
-constexpr int TILE_ROWS = 16, KEYS = 16, SPLIT = 512;  // packed rows; keys of a step and of a split
+constexpr int TILE_ROWS = 16, KEYS = 16;           // packed rows; keys of a step
+constexpr int SPLIT = 512, SHORT = 8;              // keys of each of the first SHORT splits; the others are twice as long
 constexpr int WARPS = 4, STAGES = 8;               // steps that each warp has in flight
 constexpr int ROW_PADDING = 16;                     // bytes: 8 rows lie in different banks
 constexpr int KEY_BYTES = 32, VALUE_BYTES = 32;
@@ -76,7 +77,7 @@ template <int LEFT> __device__ __forceinline__ void copyWait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
 }
 
-// The address of a row: where a paged cache would look up its page.
+// The address of a row, and of those loaded with it: where a paged cache would look up the page of a step's first row.
 __device__ __forceinline__ const Element* rowAt(const Element* head, long long stride, int row) {
   return head + row * stride;
 }
@@ -99,22 +100,32 @@ __device__ __forceinline__ Rows rowsOf(const Element* head, long long stride, in
 }
 // Rows [first, first + ROWS) as [ROWS][BYTES + padding]; rows from `end` on, and columns beyond the last, become zeros.
 template <int ROWS, int BYTES, int THREADS>
-__device__ __forceinline__ void loadRows(unsigned to, const Rows& rows, int first, int end, int thread) {
+__device__ __forceinline__ void gatherRows(unsigned to, const Rows& rows, int first, int end, int thread) {
   constexpr int CHUNKS = BYTES / 16, EACH = 16 / sizeof(Element);
-  if (rows.aligned) {
-#pragma unroll
-    for (int i = thread; i < ROWS * CHUNKS; i += THREADS) {
-      const int line = i / CHUNKS, chunk = i % CHUNKS, row = first + line, column = chunk * EACH;
-      const int left = row < end ? min(max(rows.columns - column, 0), EACH) * (int)sizeof(Element) : 0;
-      const Element* from = left > 0 ? rowAt(rows.head, rows.stride, row) + column : rows.head;
-      copy16(to + line * (BYTES + ROW_PADDING) + chunk * 16, from, left);
-    }
-  } else {
 #pragma unroll 1
-    for (int i = thread; i < ROWS * CHUNKS; i += THREADS) {
-      const int line = i / CHUNKS, chunk = i % CHUNKS, row = first + line;
-      const Element* from = rowAt(rows.head, rows.stride, min(row, max(end - 1, 0)));
-      gather16(to + line * (BYTES + ROW_PADDING) + chunk * 16, from, chunk * EACH, row < end ? rows.columns : 0);
+  for (int i = thread; i < ROWS * CHUNKS; i += THREADS) {
+    const int line = i / CHUNKS, chunk = i % CHUNKS, row = first + line;
+    const Element* from = rowAt(rows.head, rows.stride, min(row, max(end - 1, 0)));
+    gather16(to + line * (BYTES + ROW_PADDING) + chunk * 16, from, chunk * EACH, row < end ? rows.columns : 0);
+  }
+}
+// The same, asynchronously. A copy of 0 bytes reads nothing, so its address need not exist.
+template <int ROWS, int BYTES, int THREADS>
+__device__ __forceinline__ void loadRows(unsigned to, const Rows& rows, int first, int end, int thread) {
+  constexpr int CHUNKS = BYTES / 16, EACH = 16 / sizeof(Element), LINE = BYTES + ROW_PADDING;
+  // Threads side by side along rows; as many rows at once as that leaves.
+  constexpr int ACROSS = CHUNKS < THREADS ? CHUNKS : THREADS, LINES = THREADS / ACROSS;
+  if (!rows.aligned) return gatherRows<ROWS, BYTES, THREADS>(to, rows, first, end, thread);
+  const int line = thread / ACROSS;
+  if (line >= LINES) return;
+#pragma unroll
+  for (int chunk = thread % ACROSS; chunk < CHUNKS; chunk += ACROSS) {
+    const int bytes = min(max(rows.columns - chunk * EACH, 0), EACH) * (int)sizeof(Element);
+    const Element* from = rowAt(rows.head, rows.stride, first + line) + chunk * EACH;
+#pragma unroll
+    for (int i = 0; i < ROWS; i += LINES) {
+      if (ROWS % LINES != 0 && line + i >= ROWS) break;
+      copy16(to + (line + i) * LINE + chunk * 16, from + i * rows.stride, first + line + i < end ? bytes : 0);
     }
   }
 }
@@ -199,15 +210,17 @@ __device__ __forceinline__ void store2(Element* row, int column, float x, float 
 constexpr unsigned QUERY_TILE = TILE_ROWS * KEY_ROW, KEY_TILE = KEYS * KEY_ROW, STAGE = KEY_TILE + KEYS * VALUE_ROW;
 constexpr int PARTIAL = (DV + 3) / 4 * 4 + 4, STATE = PARTIAL - 4;  // floats of a partial result; where maximum and sum lie
 
-// Keys [start, end) of one split, number `number` of `splits`, for packed rows [first, first + rows).
-struct Split { int b, head, first, rows, number, start, end; long long partial; };
+// Keys [start, end) of one split for packed rows [first, first + rows). The longest splits, which are the last, come first.
+struct Split { int b, head, first, rows, start, end; long long partial; };
+__device__ __forceinline__ int splitStart(int number) { return number < SHORT ? number * SPLIT : (2 * number - SHORT) * SPLIT; }
 __device__ __forceinline__ Split splitOf(const Params& params, int block) {
   const int all = params.Hq / params.Hkv * params.M, tiles = (all + TILE_ROWS - 1) / TILE_ROWS;
-  const int splits = gridDim.x / (params.B * params.Hkv * tiles);
-  const int number = block % splits, tile = block / splits % tiles, plane = block / splits / tiles;
-  const int b = plane / params.Hkv, first = tile * TILE_ROWS, start = number * SPLIT;
+  const int others = params.B * params.Hkv * tiles, splits = gridDim.x / others;
+  const int number = splits - 1 - block / others, tile = block % tiles, plane = block % others / tiles;
+  const int b = plane / params.Hkv, first = tile * TILE_ROWS, start = splitStart(number);
   const long long partial = ((long long)plane * splits + number) * all + first;
-  return {b, plane % params.Hkv, first, min(all - first, TILE_ROWS), number, start, max(min(start + SPLIT, params.kvLength[b]), start), partial};
+  const int end = max(min(splitStart(number + 1), params.kvLength[b]), start);
+  return {b, plane % params.Hkv, first, min(all - first, TILE_ROWS), start, end, partial};
 }
 // A packed row as query head and query row; rows beyond the last repeat it.
 struct PackedRow { int h, line; };
@@ -218,18 +231,23 @@ __device__ __forceinline__ PackedRow packedRow(const Params& params, const Split
 struct Step { int key, limit; };
 
 // Steps that some row visits, and those that all rows attend to in full.
-struct Listing { unsigned listed, whole; };
+typedef unsigned long long Bits;
+struct Listing { Bits listed, whole; };
 struct Runs { const int4* words; int first, last; };
-__device__ __forceinline__ unsigned firstBits(int count) { return count >= 32 ? ~0u : (1u << count) - 1; }
+__device__ __forceinline__ Bits firstBits(int count) { return count >= 64 ? ~0ull : (1ull << count) - 1; }
+__device__ __forceinline__ Bits anyOf(Bits mine) {
+  const unsigned low = __reduce_or_sync(~0u, (unsigned)mine), high = __reduce_or_sync(~0u, (unsigned)(mine >> 32));
+  return (Bits)high << 32 | low;
+}
 __device__ __forceinline__ Listing listingOf(const Params& params, const Split& split, int lane) {
   const int steps = (split.end - split.start + KEYS - 1) / KEYS, whole = (split.end - split.start) / KEYS;
   return {firstBits(steps), firstBits(whole)};
 }
 
 // Every WARPS-th of the steps visited: what one warp does.
-__device__ __forceinline__ unsigned shareOf(unsigned listed, int warp, int lane) {
-  const int before = __popc(listed & firstBits(lane));
-  return __ballot_sync(~0u, (listed >> lane & 1) && before % WARPS == warp);
+__device__ __forceinline__ Bits shareOf(Bits listed, int warp, int lane) {
+  auto isMine = [&](int step) { return (listed >> step & 1) && __popcll(listed & firstBits(step)) % WARPS == warp; };
+  return (Bits)__ballot_sync(~0u, isMine(lane + 32)) << 32 | __ballot_sync(~0u, isMine(lane));
 }
 
 // Two rows of a thread: query heads h, positions q (offset included), query rows `line` (as the block mask counts them).
@@ -331,11 +349,11 @@ __device__ __forceinline__ void visit(const Params& params, const Split& split, 
   const unsigned ring = shared + QUERY_TILE + warp * STAGES * STAGE;
   const PackedRow upper = packedRow(params, split, lane >> 2), lower = packedRow(params, split, (lane >> 2) + 8);
   const RowPair rows = rowPair(params, split.b, upper.h, lower.h, upper.line, lower.line);
-  unsigned ahead = shareOf(listing.listed, warp, lane), left = ahead;
+  Bits ahead = shareOf(listing.listed, warp, lane), left = ahead;
   // The next step's keys and values; nothing, at the end.
   auto load = [&](int stage) {
     if (ahead != 0) {
-      const int first = split.start + (__ffs(ahead) - 1) * KEYS;
+      const int first = split.start + (__ffsll(ahead) - 1) * KEYS;
       loadRows<KEYS, KEY_BYTES, 32>(ring + stage * STAGE, keys, first, split.end, lane);
       loadRows<KEYS, VALUE_BYTES, 32>(ring + stage * STAGE + KEY_TILE, values, first, split.end, lane);
       ahead &= ahead - 1;
@@ -344,9 +362,11 @@ __device__ __forceinline__ void visit(const Params& params, const Split& split, 
   };
 #pragma unroll 1
   for (int stage = 0; stage < STAGES - 1; stage++) load(stage);
+  copyWait<STAGES - 1>();
+  __syncthreads();  // queries are here
   float scores[KEYS / 2];
   for (int stage = 0; left != 0; left &= left - 1) {
-    const int number = __ffs(left) - 1;
+    const int number = __ffsll(left) - 1;
     const unsigned keyTile = ring + stage * STAGE;
     const Step step{split.start + number * KEYS, split.end};
     __syncwarp();  // all lanes are done with the stage that is loaded next
@@ -408,15 +428,14 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) decode(const __grid_con
   extern __shared__ __align__(16) unsigned char memory[];
   const unsigned shared = (unsigned)__cvta_generic_to_shared(memory);
   const Split split = splitOf(params, blockIdx.x);
+  loadQueries(params, split, shared);
+  copyCommit();
   const Listing listing = listingOf(params, split, threadIdx.x & 31);
   if (listing.listed == 0) {  // nothing to see: the split has no part in the sum
+    copyWait<0>();
     if (threadIdx.x < split.rows) *(float2*)(params.partials + (split.partial + threadIdx.x) * PARTIAL + STATE) = make_float2(-INFINITY_F, 0.f);
     return;
   }
-  loadQueries(params, split, shared);
-  copyCommit();
-  copyWait<0>();
-  __syncthreads();
 #pragma unroll 1
   for (int column = 0; column < DV; column += CHUNK) {
     float result[CHUNK / 2];
@@ -454,16 +473,24 @@ extern "C" __global__ void __launch_bounds__(COMBINE_THREADS) combine(const __gr
   const float base = most == -INFINITY_F ? 0.f : most;
   float4 sum = make_float4(0.f, 0.f, 0.f, 0.f);
   float total = 0.f;
-#pragma unroll UNROLL
-  for (int i = group; i < splits; i += GROUPS) {
-    const float* partial = first + i * next;
-    const float2 state = *(const float2*)(partial + STATE);
-    if (state.x == -INFINITY_F) continue;  // nothing was written but this
-    const float weight = exp2Approximate((state.x - base) * LOG2E);
-    total += state.y * weight;
-    if (quad < QUADS) {
-      const float4 x = *(const float4*)(partial + 4 * quad);
-      sum.x += x.x * weight; sum.y += x.y * weight; sum.z += x.z * weight; sum.w += x.w * weight;
+  for (int i = group; i < splits; i += GROUPS * UNROLL) {
+    // Splits that nothing attended to hold a maximum only: their factor is 0, and their values are not read.
+    float4 values[UNROLL];
+    float factors[UNROLL];
+#pragma unroll
+    for (int n = 0; n < UNROLL; n++) {
+      const int number = i + n * GROUPS;
+      const float* partial = first + min(number, splits - 1) * next;
+      const float2 state = *(const float2*)(partial + STATE);
+      const bool counts = number < splits && state.x != -INFINITY_F;
+      factors[n] = counts ? exp2Approximate((state.x - base) * LOG2E) : 0.f;
+      total += counts ? state.y * factors[n] : 0.f;
+      values[n] = counts && quad < QUADS ? *(const float4*)(partial + 4 * quad) : make_float4(0.f, 0.f, 0.f, 0.f);
+    }
+#pragma unroll
+    for (int n = 0; n < UNROLL; n++) {
+      sum.x += values[n].x * factors[n]; sum.y += values[n].y * factors[n];
+      sum.z += values[n].z * factors[n]; sum.w += values[n].w * factors[n];
     }
   }
   sums[group][quad] = sum;
