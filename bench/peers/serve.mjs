@@ -9,8 +9,8 @@ let prepared;
 const requests = {
   async open() {
     peer = await (await import(`./${process.argv[2]}.mjs`)).open();
-    const { version, kind, formulations } = peer;
-    return { version, kind, formulations: Object.keys(formulations) };
+    const { version, kind, formulations, dtypes = ["f32"], variants = ["noop", "causal"] } = peer;
+    return { version, kind, dtypes, variants, formulations: Object.keys(formulations) };
   },
   async prepare({ formulation, problem }) {
     prepared = await peer.formulations[formulation](problem);
@@ -19,10 +19,10 @@ const requests = {
   async run() {
     const cpu = process.cpuUsage();
     const start = performance.now();
-    await prepared.run();
+    const own = await prepared.run();
     const ms = performance.now() - start;
     const { user, system } = process.cpuUsage(cpu);
-    return { ms, cpuMs: (user + system) / 1000 };
+    return own ?? { ms, cpuMs: (user + system) / 1000 };
   },
   output: () => prepared.output(),
   release: () => prepared.release(),
@@ -36,5 +36,6 @@ process.on("message", async ({ request, body }) => {
   }
 });
 
-// The command that started us has ended.
+// The command that started us has ended, or wants us to: what a peer holds is let go on exit.
 process.on("disconnect", () => process.exit(0));
+process.on("SIGTERM", () => process.exit(0));

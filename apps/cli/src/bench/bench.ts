@@ -30,6 +30,8 @@ export interface BenchResult {
   readonly more?: Row;
   /** False where a result was wrong: such a row has no figures. */
   readonly correct: boolean;
+  /** Whether `only` left anything to measure. Default: whether there are rows. */
+  readonly chosen?: boolean;
 }
 
 export interface Bench {

@@ -309,7 +309,7 @@ const pairsFor = (options: BenchOptions, device: Device): readonly Pair[] =>
 async function run(options: BenchOptions, terminal: Terminal): Promise<BenchResult> {
   await using device = await openDevice(options.device, { threads: 1, ...options.open });
   const pairs = pairsFor(options, device);
-  if (pairs.length === 0) return { rows: [], correct: true };
+  if (pairs.length === 0) return { rows: [], correct: true, chosen: false };
   const names = peersFor(options, device);
   const mustInstall = names.some((name) => installedPeers.some((peer) => peer === name));
   if (mustInstall) installPeers(options.mayInstall, (text) => terminal.progress(text));
@@ -329,7 +329,12 @@ async function run(options: BenchOptions, terminal: Terminal): Promise<BenchResu
   printRows(terminal, `peers beside ${device.name}, one thread each`, columns, rows);
   printRows(terminal, "fastest WebAssembly peer", columns, bestWasm);
   printRows(terminal, "fastest peer in native code", columns, bestNative);
-  return { rows, more: { device: device.name, skipped, bestWasm, bestNative }, correct };
+  return {
+    rows,
+    more: { device: device.name, skipped, bestWasm, bestNative },
+    correct,
+    chosen: true,
+  };
 }
 
 export const peersBench: Bench = {

@@ -6,6 +6,7 @@ import { compileBench } from "../bench/compile.ts";
 import { decodeBench } from "../bench/cuda/decode.ts";
 import { maskBench } from "../bench/mask.ts";
 import { peersBench } from "../bench/peers.ts";
+import { versionsBench } from "../bench/versions.ts";
 import { closest } from "../closest.ts";
 import { defineCommand, exitCodes } from "../command.ts";
 import type { Command } from "../command.ts";
@@ -20,6 +21,7 @@ const benches: Readonly<Record<string, Bench>> = {
   mask: maskBench,
   compile: compileBench,
   peers: peersBench,
+  versions: versionsBench,
 };
 
 const names = Object.keys(benches);
@@ -89,7 +91,7 @@ export const bench: Command = defineCommand({
   async run({ options: given, positionals: [what = ""] }, terminal) {
     const machine = describeMachine();
     terminal.progress(machineLine(machine));
-    const { rows, more, correct } = await findBench(what).run(
+    const { rows, more, correct, chosen } = await findBench(what).run(
       {
         device: given.device,
         open: openOptions(given),
@@ -102,7 +104,7 @@ export const bench: Command = defineCommand({
       },
       terminal,
     );
-    if (rows.length === 0 && correct) {
+    if (!(chosen ?? (rows.length > 0 || !correct))) {
       throw new UsageError({
         name: "--only",
         expected: "a part of a row's variant, shape and threads",
