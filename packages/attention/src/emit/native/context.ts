@@ -47,9 +47,3 @@ export function fill(
   }, template);
   return withParts.replaceAll("$", () => `${symbol}_`);
 }
-
-/** Lines around a user's score function: within it, subnormal numbers count. */
-export const pausing = (needed: boolean): { pause: readonly string[]; resume: readonly string[] } =>
-  needed
-    ? { pause: ["const unsigned rounding = flush_pause();"], resume: ["flush_end(rounding);"] }
-    : { pause: [], resume: [] };

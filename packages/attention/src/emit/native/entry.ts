@@ -6,9 +6,9 @@ const template = `\
 EXPORT int32_t @symbol(struct vigil_launch *L) {
   struct $scratch *w = scratch_of(L, sizeof *w);
   if (w == NULL) return -1;
-  const unsigned rounding = flush_begin();
+  const unsigned control = flush_begin();
   @phases
-  flush_end(rounding);
+  flush_end(control);
   free(w);
   return 0;
 }`;

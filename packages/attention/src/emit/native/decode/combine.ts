@@ -22,10 +22,10 @@ static void $combine_row(const struct vigil_launch *L, struct $scratch *w, const
     sum += own->sum * alpha[0];
     for (int v = 0; v < DV; v += LANES) v_store(w->out + v, v_fma(alpha, v_load(own->out + v), v_load(w->out + v)));
   }
-  const struct finished done = v_finish(v_set(most), v_set(sum), w->scaling.size, sink_of(L, h));
+  const struct finished done = v_finish(v_set(most), v_set(most), v_set(sum), w->scaling.size, sink_of(L, h));
   @type_t *out = (@type_t *)L->out + w->b * L->outB + h * L->outH + query * L->outRow;
   for (int v = 0; v < DV; v += LANES) {
-    f32x value = v_load(w->out + v) / done.divisor;
+    f32x value = v_load(w->out + v) * done.factor;
     if (v + LANES <= DV) @type_store(out + v, value);
     else @type_store_some(out + v, value, DV - v);
   }

@@ -4,7 +4,7 @@
  *
  * Splits lie at fixed positions, so a row's result depends on neither the number of threads nor the batch.
  */
-import { fill, lowered, pausing } from "../context.ts";
+import { fill, lowered } from "../context.ts";
 import type { KernelContext } from "../context.ts";
 import { entry } from "../entry.ts";
 import { combine } from "./combine.ts";
@@ -34,7 +34,6 @@ static float $adjust(const struct vigil_launch *L, const struct $scratch *w, flo
   const int32_t b = w->b, h = $head(L, w, row), q = $query(L, row) + w->offset;
   (void)L, (void)key, (void)b, (void)h, (void)q;
   f32x most = v_set(most_before);
-  @pause
   for (int n = 0; n < count; n += LANES) {
     const i32x kv = key + n + v_count();
     f32x score = v_load(tile + n);
@@ -48,7 +47,6 @@ static float $adjust(const struct vigil_launch *L, const struct $scratch *w, flo
     v_store(tile + n, score);
     most = v_larger(score, most);
   }
-  @resume
   return v_most(most);
 }`;
 
@@ -85,7 +83,6 @@ function adjustFunction(context: KernelContext): string {
   const maskLines =
     mask === null ? [] : [...mask.outside, ...mask.inside, `keep &= ${mask.result};`];
   return fill(adjust, context, {
-    ...pausing(score !== null),
     score: scoreLines,
     mask: spec.maskBits ? bitLines : maskLines,
   });

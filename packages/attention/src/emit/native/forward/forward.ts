@@ -4,7 +4,7 @@
  * The text below is the kernel; `@name` stands for what depends on the spec.
  */
 import { tileQueries } from "../abi.ts";
-import { fill, hasMask, lowered, pausing } from "../context.ts";
+import { fill, hasMask, lowered } from "../context.ts";
 import type { KernelContext } from "../context.ts";
 import { panelOf } from "../prelude/products.ts";
 import { entry } from "../entry.ts";
@@ -38,7 +38,6 @@ static void $adjust@masked(const struct vigil_launch *L, struct $scratch *w, flo
   const int32_t b = w->b, h = w->h;
   @outside
   (void)L, (void)w, (void)keep, (void)key, (void)row, (void)b, (void)h;
-  @pause
   for (int n = 0; n < count; n++, tile += PANEL) {
     @perKey
     EACH_VECTOR {
@@ -47,7 +46,6 @@ static void $adjust@masked(const struct vigil_launch *L, struct $scratch *w, flo
       most[j] = v_larger(score, most[j]);
     }
   }
-  @resume
 }`;
 
 function adjustFunction(context: KernelContext, masked: boolean): string {
@@ -63,7 +61,6 @@ function adjustFunction(context: KernelContext, masked: boolean): string {
     outside: scored
       ? ["i32x q[NV];", "EACH_VECTOR q[j] = $positions(w, row, j);", ...score.outside, "(void)q;"]
       : [],
-    ...pausing(scored),
     perKey: scored ? ["const int32_t kv = key + n;", "(void)kv;", ...score.perKey] : [],
     inside: [
       ...(scored
@@ -155,16 +152,16 @@ static void $finish(const struct vigil_launch *L, struct $scratch *w) {
   @type_t *out = (@type_t *)L->out + w->b * L->outB + w->h * L->outH + w->first * L->outRow;
   const int64_t rows = (w->b * L->Hq + w->h) * L->M + w->first;
   for (int row = 0, panel = 0; row <= w->last; row += PANEL, panel++) {
-    f32x divisor[NV];
+    f32x factor[NV];
     EACH_VECTOR {
-      struct finished done = v_finish(w->most[panel][j], w->sum[panel][j], w->scaling.size, sink_of(L, w->h));
-      divisor[j] = done.divisor;
+      struct finished done = v_finish(w->most[panel][j], w->most[panel][j], w->sum[panel][j], w->scaling.size, sink_of(L, w->h));
+      factor[j] = done.factor;
       for (int lane = 0, own = row + j * LANES; lane < LANES && own <= w->last; lane++, own++) {
         if (L->lse != NULL) L->lse[rows + own] = done.lse[lane];
         if (L->max != NULL) L->max[rows + own] = done.max[lane];
       }
     }
-    @type_unpack(out, L->outRow, w->out[panel], DV, row, w->last, divisor);
+    @type_unpack(out, L->outRow, w->out[panel], DV, row, w->last, factor);
   }
 }
 

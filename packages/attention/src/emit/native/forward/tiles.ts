@@ -6,14 +6,14 @@
  *
  * Keys are processed in groups of 32, at multiples of 32. Rows of a group that lie outside the run are masked.
  */
-import { fill, hasMask, lowered, pausing } from "../context.ts";
+import { fill, hasMask, lowered } from "../context.ts";
 import type { KernelContext } from "../context.ts";
 import { entry } from "../entry.ts";
 import { packTiles } from "./tile-pack.ts";
 
 /** Keys of one block. */
 export const blockKeys = ({ spec }: KernelContext): number =>
-  Math.max(spec.D, spec.Dv) <= 128 ? 128 : 64;
+  Math.max(spec.D, spec.Dv) <= 128 ? 256 : 128;
 
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
@@ -29,7 +29,7 @@ struct $half {
   uint32_t query[WIDE / 32][2][256] ALIGNED; /* pairs of d */
   float out[WIDE_V * 32] ALIGNED; /* O^T */
   float score[BLOCK * 32] ALIGNED; /* S^T; then P^T, a pair of keys in the place of its first */
-  f32x most[2], before[2], sum[2], to[2];
+  f32x most[2], before[2], sum[2], to[2]; /* before: what scores are taken relative to; to: -c before */
   int row, active, which;
 };
 struct $scratch {
@@ -53,7 +53,7 @@ const stages = `\
 INLINE void $exponentials(struct $half *Y, f32x factor, int k, int n) {
   const f32x to0 = Y->to[0], to1 = Y->to[1];
   f32x sum0 = Y->sum[0], sum1 = Y->sum[1];
-  UNROLL(4) for (int i = k; i < k + n; i += 2) {
+  UNROLL(2) for (int i = k; i < k + n; i += 2) {
     float *s = Y->score + i * 32;
     f32x a = v_exp2(v_fma(v_load(s), factor, to0)), b = v_exp2(v_fma(v_load(s + 32), factor, to0));
     f32x c = v_exp2(v_fma(v_load(s + 16), factor, to1)), d = v_exp2(v_fma(v_load(s + 48), factor, to1));
@@ -64,7 +64,7 @@ INLINE void $exponentials(struct $half *Y, f32x factor, int k, int n) {
 }
 
 /* S^T of 32 keys. */
-INLINE void $scores(const struct $scratch *w, struct $half *X, int32_t start, int k) {
+INLINE void $scores(const struct $scratch *w, const struct $half *X, int32_t start, int k) {
   const uint16_t *keys = w->keys + (start + k) * w->key_row;
   const int64_t stride = w->key_row * 2;
   tile_zero(0); tile_zero(1); tile_zero(2); tile_zero(3);
@@ -76,7 +76,9 @@ INLINE void $scores(const struct $scratch *w, struct $half *X, int32_t start, in
     tile_load(5, keys + 16 * w->key_row + d * 32, stride);
     tile_dot(2, 5, 6); tile_dot(3, 5, 7);
   }
-  float *to = X->score + k * 32;
+}
+/* Tiles 0 to 3 as 32 rows of 32. */
+INLINE void $store(float *to) {
   tile_store(0, to, 128); tile_store(1, to + 16, 128); tile_store(2, to + 16 * 32, 128); tile_store(3, to + 16 * 32 + 16, 128);
 }
 
@@ -88,8 +90,7 @@ static void $adjust@masked(const struct vigil_launch *L, const struct $scratch *
   f32x most[2] = { X->most[0], X->most[1] };
   @outside
   (void)L, (void)keep, (void)b, (void)h;
-  @pause
-  UNROLL(4) for (int n = 0; n < 32; n++, at += 32) {
+  @unroll for (int n = 0; n < 32; n++, at += 32) {
     @perKey
     EACH_VECTOR {
       f32x score = v_load(at + j * LANES);
@@ -98,7 +99,6 @@ static void $adjust@masked(const struct vigil_launch *L, const struct $scratch *
     }
   }
   X->most[0] = most[0], X->most[1] = most[1];
-  @resume
 }`;
 
 const pipeline = `\
@@ -106,18 +106,21 @@ INLINE void $adjust_block(const struct vigil_launch *L, const struct $scratch *w
   @adjust
 }
 
-/* The maximum is known: what scores are taken relative to; where it moved, what earlier blocks summed is rescaled. */
+/*
+ * The maximum of a block is known. What scores are taken relative to follows it only where a lane's grew by more than 2^8:
+ * weights may be that large, and what earlier blocks summed is seldom rescaled.
+ */
 static void $settle(const struct $scratch *w, struct $half *X) {
-  int moved = 0;
+  i32x grew[2];
   f32x alpha[2];
+  EACH_VECTOR grew[j] = (X->most[j] - X->before[j]) * w->factor > 8.0f;
+  if (!v_any(grew[0] | grew[1])) return;
   EACH_VECTOR {
-    f32x to = -(v_reference(X->most[j]) * w->factor);
-    moved |= v_any(X->most[j] != X->before[j]);
-    alpha[j] = v_exp2(v_fma(X->before[j], w->factor, to));
-    X->to[j] = to, X->before[j] = X->most[j];
+    X->to[j] = v_choose(grew[j], -(X->most[j] * w->factor), X->to[j]);
+    alpha[j] = v_choose(grew[j], v_exp2(v_fma(X->before[j], w->factor, X->to[j])), v_set(1.0f));
+    X->before[j] = v_choose(grew[j], X->most[j], X->before[j]);
+    X->sum[j] *= alpha[j];
   }
-  if (!moved) return;
-  EACH_VECTOR X->sum[j] *= alpha[j];
   for (int v = 0; v < WIDE_V; v++) EACH_VECTOR {
     float *out = X->out + v * 32 + j * LANES;
     v_store(out, alpha[j] * v_load(out));
@@ -142,13 +145,15 @@ static void $stage(const struct vigil_launch *L, const struct $scratch *w, struc
       tile_dot(2, 5, 6); tile_dot(3, 5, 7);
       if (k + STEP <= all) $exponentials(Y, factor, k, STEP), k += STEP;
     }
-    tile_store(0, out, 128); tile_store(1, out + 16, 128); tile_store(2, out + 16 * 32, 128); tile_store(3, out + 16 * 32 + 16, 128);
+    $store(out);
   }
   if (next != NULL && X->active) {
     for (int n = 0; n < next->count; n += 32) {
+      /* Tiles are stored when they are done, and read back when they have been stored: other work lies between. */
       $scores(w, X, next->start, n);
-      if (n > 0) $adjust_block(L, w, X, next, n - 32);
       if (k + 16 <= all) $exponentials(Y, factor, k, 16), k += 16;
+      $store(X->score + n * 32);
+      if (n > 0) $adjust_block(L, w, X, next, n - 32);
     }
   }
   for (; k < all; k += 2) $exponentials(Y, factor, k, 2);
@@ -280,7 +285,7 @@ function stagesText(context: KernelContext, masked: boolean): string {
             "(void)q;",
             ...score.outside,
           ],
-    ...pausing(score !== null),
+    unroll: score === null ? "UNROLL(4)" : "UNROLL(1)",
     perKey:
       score === null
         ? []
@@ -311,7 +316,7 @@ static void $rows(const struct vigil_launch *L, struct $scratch *w, int row) {
     if (!X->active) continue;
     $pack_queries(L, w, X);
     memset(X->out, 0, sizeof X->out);
-    EACH_VECTOR X->most[j] = X->before[j] = v_set(-INFINITY), X->sum[j] = v_set(0.0f);
+    EACH_VECTOR X->most[j] = X->before[j] = v_set(-INFINITY), X->sum[j] = X->to[j] = v_set(0.0f);
   }
   runs_begin(&w->runs, L, w->b, w->h, w->first);
   w->at = w->run.end = 0;
@@ -320,16 +325,16 @@ static void $rows(const struct vigil_launch *L, struct $scratch *w, int row) {
   const int64_t rows = (w->b * L->Hq + w->h) * L->M + w->first;
   for (int x = 0; x < 2 && w->half[x].active; x++) {
     struct $half *X = &w->half[x];
-    f32x divisor[NV];
+    f32x factor[NV];
     EACH_VECTOR {
-      struct finished done = v_finish(X->most[j], X->sum[j], w->scaling.size, sink_of(L, w->h));
-      divisor[j] = done.divisor;
+      struct finished done = v_finish(X->most[j], X->before[j], X->sum[j], w->scaling.size, sink_of(L, w->h));
+      factor[j] = done.factor;
       for (int lane = 0, own = X->row + j * LANES; lane < LANES && own <= w->last; lane++, own++) {
         if (L->lse != NULL) L->lse[rows + own] = done.lse[lane];
         if (L->max != NULL) L->max[rows + own] = done.max[lane];
       }
     }
-    bf16_unpack(out, L->outRow, X->out, DV, X->row, w->last, divisor);
+    bf16_unpack(out, L->outRow, X->out, DV, X->row, w->last, factor);
   }
 }
 
@@ -345,7 +350,7 @@ static void $item(const struct vigil_launch *L, struct $scratch *w, const int32_
   for (int row = 0; row <= w->last; row += 64) $rows(L, w, row);
 }`;
 
-/** Exponentials between two products of the values: half of a block's, over as many steps as there are. */
+/** Keys whose exponentials come with one step of the values' products: half of a block's, over as many steps as there are. */
 const stepOf = (wide: number): number => Math.max(2, Math.ceil(256 / wide) * 2);
 
 export function emitForwardTiles(context: KernelContext): string {

@@ -34,7 +34,11 @@ INLINE u32x bf16_round(f32x x) {
   u32x w = (u32x)x, rounded = (w + 0x7fff + ((w >> 16) & 1)) >> 16, quiet = w >> 16 | 0x40;
   return (u32x)v_choosei(v_nan(x), (i32x)quiet, (i32x)rounded);
 }
-INLINE void bf16_store(bf16_t *to, f32x x) { v_store16(to, __builtin_convertvector(bf16_round(x), u16x)); }`;
+#ifdef __AVX512BF16__
+INLINE void bf16_store(bf16_t *to, f32x x) { _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh((__m512)x)); }
+#else
+INLINE void bf16_store(bf16_t *to, f32x x) { v_store16(to, __builtin_convertvector(bf16_round(x), u16x)); }
+#endif`;
 
 /** Parts of a row at its end, fewer than LANES elements, and rows as a whole. */
 const rows = ["f32", "bf16", "f16"].map(

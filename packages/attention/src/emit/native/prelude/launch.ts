@@ -62,14 +62,9 @@ static UNUSED int wait_done(struct vigil_launch *L, int64_t *done, int64_t count
   }
   return 1;
 }
-/*
- * Products and weights take subnormal numbers as 0, without which they would cost a hundred times as much; users' functions see
- * them as they are.
- */
-enum { FLUSH = 0x8040 };
-INLINE unsigned flush_begin(void) { unsigned before = _mm_getcsr(); _mm_setcsr(before | FLUSH); return before; }
+/* Results below 2^-126 become 0: weights and products that small would cost a hundred times as much. */
+INLINE unsigned flush_begin(void) { unsigned before = _mm_getcsr(); _mm_setcsr(before | _MM_FLUSH_ZERO_ON); return before; }
 INLINE void flush_end(unsigned before) { _mm_setcsr(before); }
-INLINE unsigned flush_pause(void) { unsigned before = _mm_getcsr(); _mm_setcsr(before & ~(unsigned)FLUSH); return before; }
 static UNUSED void *scratch_of(struct vigil_launch *L, size_t bytes) {
   void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
   if (memory == NULL) __atomic_store_n(&L->abort, 1, __ATOMIC_RELEASE);

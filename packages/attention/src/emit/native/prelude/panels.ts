@@ -20,11 +20,11 @@ INLINE void ${type}_pack(float *panel, const ${type}_t *query, int64_t stride, c
     for (int n = 0; n < LANES && d + n < width; n++) v_store(panel + (d + n) * PANEL + j * LANES, r[n]);
   }
 }
-/* [width][PANEL] divided by the divisors, into rows \`row\`.. to the item's last one. */
-INLINE void ${type}_unpack(${type}_t *out, int64_t stride, const float *panel, const int width, int row, int last, const f32x *divisor) {
+/* [width][PANEL] times the factors, into rows \`row\`.. to the item's last one. */
+INLINE void ${type}_unpack(${type}_t *out, int64_t stride, const float *panel, const int width, int row, int last, const f32x *factor) {
   for (int j = 0; j < NV; j++) for (int d = 0; d < width; d += LANES) {
     f32x r[LANES];
-    for (int n = 0; n < LANES; n++) r[n] = d + n < width ? v_load(panel + (d + n) * PANEL + j * LANES) / divisor[j] : v_set(0.0f);
+    for (int n = 0; n < LANES; n++) r[n] = d + n < width ? v_load(panel + (d + n) * PANEL + j * LANES) * factor[j] : v_set(0.0f);
     v_transpose(r);
     for (int lane = 0; lane < LANES && row + j * LANES + lane <= last; lane++) {
       ${type}_t *to = out + (row + j * LANES + lane) * stride + d;

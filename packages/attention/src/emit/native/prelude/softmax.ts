@@ -23,19 +23,19 @@ static UNUSED struct scaling scaling_of(float scale, int has_score) {
 INLINE f32x v_reference(f32x most) { return v_and(most != -INFINITY, most); }
 
 /*
- * The end of rows, from running maximum and sum: out = O / divisor, lse, max. A sink joins here and nowhere else:
+ * The end of rows, from the maximum, what weights are relative to (the same, or close to it), and sum: out = O * factor, lse, max. A sink joins here and nowhere else:
  * l' = l e^(m - m') + e^(sink - m'), m' = max(m, sink). A row with neither keys nor a sink gives out = 0, lse = -Infinity;
  * a NaN among its scores makes all three NaN.
  */
-struct finished { f32x divisor, lse, max; };
-INLINE struct finished v_finish(f32x most, f32x sum, float size, float sink) {
+struct finished { f32x factor, lse, max; };
+INLINE struct finished v_finish(f32x most, f32x to, f32x sum, float size, float sink) {
   struct finished done;
-  most = most * size;
-  done.max = v_choose(v_nan(sum), sum, most);
-  f32x joint = v_reference(v_larger(most, v_set(sink)));
-  f32x alpha = v_natural(most - joint);
+  done.max = v_choose(v_nan(sum), sum, most * size);
+  to = to * size;
+  f32x joint = v_reference(v_larger(to, v_set(sink)));
+  f32x alpha = v_natural(to - joint);
   sum = v_fma(sum, alpha, v_natural(sink - joint));
-  done.divisor = v_choose(sum == 0.0f, v_set(INFINITY), sum / alpha);
+  done.factor = v_choose(sum == 0.0f, v_set(0.0f), alpha / sum);
   done.lse = joint + v_log(sum);
   return done;
 }
