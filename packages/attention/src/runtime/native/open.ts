@@ -32,7 +32,7 @@ export interface NativeOptions {
 const MAX_THREADS = 256;
 
 /** Compilers at one time; each takes a processor and up to some hundred megabytes. */
-const MAX_COMPILERS = 4;
+const MAX_COMPILERS = 8;
 
 /** What a device is made of, found but not yet put together. */
 export interface NativeGround {
