@@ -1,6 +1,7 @@
 /** GPU memory in size classes, kept for reuse: the driver's own allocation waits for the GPU, and costs up to a millisecond. */
 import { internalError, rangeError } from "../../errors.ts";
 import { CudaError } from "./cuda-error.ts";
+import { everyStep } from "./every-step.ts";
 
 /** Where memory comes from. */
 export interface MemorySource {
@@ -112,7 +113,16 @@ export class Allocator {
   /** Gives everything back, blocks in use too. */
   close(): void {
     for (const block of [...this.#used]) this.release(block);
-    this.trim();
+    const blocks = [...this.#kept.values()].flat();
+    this.#kept.clear();
+    this.#cachedBytes = 0;
+    everyStep(
+      blocks.map(
+        ({ address }) =>
+          () =>
+            this.#source.free(address),
+      ),
+    );
   }
 
   #drop(blocks: Block[]): void {

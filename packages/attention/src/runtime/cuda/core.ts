@@ -4,8 +4,10 @@ import { contiguousStrides } from "../../tensor.ts";
 import { TurnQueue } from "../shared/turn-queue.ts";
 import { Allocator } from "./allocator.ts";
 import type { Driver } from "./driver.ts";
+import { everyStep } from "./every-step.ts";
 import type { Gpu } from "./gpu.ts";
 import { MaskLists } from "./mask-lists.ts";
+import { orUnload } from "./module.ts";
 import type { Programs } from "./programs.ts";
 import type { Scope } from "./scope.ts";
 import { Staging } from "./staging.ts";
@@ -64,8 +66,7 @@ export class Core {
     try {
       this.counter = this.#newCounter();
     } catch (error) {
-      this.allocator.close();
-      this.stream.close();
+      everyStep([() => this.allocator.close(), () => this.stream.close()]);
       throw error;
     }
   }
@@ -106,8 +107,7 @@ export class Core {
 
   /** Gives everything back; every step is taken, whatever the ones before it threw. */
   close(kernels: readonly { unload(): void }[]): void {
-    let failure: unknown = null;
-    const steps = [
+    everyStep([
       () => this.gpu.enter(),
       () => this.stream.finish("finishing before closing the device"),
       ...kernels.map((kernel) => () => kernel.unload()),
@@ -115,15 +115,7 @@ export class Core {
       () => this.allocator.close(),
       () => this.stream.close(),
       () => this.gpu.close(),
-    ];
-    for (const step of steps) {
-      try {
-        step();
-      } catch (error) {
-        failure ??= error;
-      }
-    }
-    if (failure !== null) throw failure;
+    ]);
   }
 
   /** Ends what was loaded without being asked for by name. */
@@ -134,8 +126,10 @@ export class Core {
 
   async #loadCopier(): Promise<StridedCopy> {
     const { module } = await this.programs.load({ text: copyText, arch: this.arch });
-    this.gpu.enter();
-    return new StridedCopy(this.driver, module);
+    return orUnload(module, () => {
+      this.gpu.enter();
+      return new StridedCopy(this.driver, module);
+    });
   }
 
   #newCounter(): bigint {

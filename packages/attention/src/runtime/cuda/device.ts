@@ -17,6 +17,7 @@ import type { MemoryStatistics } from "./allocator.ts";
 import type { Core } from "./core.ts";
 import { runFromHost } from "./host-launch.ts";
 import { LoadedKernel } from "./loaded-kernel.ts";
+import { orUnload } from "./module.ts";
 import { runResident } from "./resident-launch.ts";
 import { Scope } from "./scope.ts";
 
@@ -158,8 +159,10 @@ export class CudaDevice implements ResidentDevice {
     const emitted = emitKernel(spec, this.#target);
     const { text } = emitted;
     const { module } = await core.programs.load({ text, arch: this.#target.arch });
-    core.gpu.enter();
-    const loaded = new LoadedKernel(core, spec, emitted, module);
+    const loaded = orUnload(module, () => {
+      core.gpu.enter();
+      return new LoadedKernel(core, spec, emitted, module);
+    });
     this.#loaded.push(loaded);
     this.#compilations++;
     const make = (shape: readonly number[], dtype: DType): DeviceTensor => this.empty(shape, dtype);

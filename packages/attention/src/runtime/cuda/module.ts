@@ -83,3 +83,13 @@ export class GpuModule {
     this.#driver.call.cuModuleUnload("unloading code", this.#handle);
   }
 }
+
+/** What is made of a module, which is unloaded where that fails. */
+export function orUnload<T>(module: GpuModule, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    module.unload();
+    throw error;
+  }
+}

@@ -41,8 +41,9 @@ const HOPPER = 90;
 const archOf = (capability: number): CudaTarget["arch"] =>
   capability === HOPPER ? "sm_90a" : "sm_80";
 
-function checkedLimit(bytes: number | undefined, all: number): number {
-  if (bytes === undefined) return all;
+/** Without a limit the driver says when there is no more. */
+function checkedLimit(bytes: number | undefined): number {
+  if (bytes === undefined) return Infinity;
   if (Number.isSafeInteger(bytes) && bytes >= 2 ** 20) return bytes;
   const expected = `an integer number of bytes from ${2 ** 20}`;
   const remedy = "leave it out for all of the GPU's memory";
@@ -76,7 +77,7 @@ export async function openCudaOn(
   try {
     const { facts } = gpu;
     const arch = options.arch ?? archOf(facts.capability);
-    const memoryLimitBytes = checkedLimit(options.memoryLimitBytes, facts.memoryBytes);
+    const memoryLimitBytes = checkedLimit(options.memoryLimitBytes);
     const enter = (): void => gpu.enter();
     const programs = new Programs({ driver, driverVersion: version, compiler, cache, enter });
     const core = new Core({ gpu, programs, arch, memoryLimitBytes });

@@ -3,6 +3,7 @@ import { internalError } from "../../errors.ts";
 import type { Tensor, TensorData } from "../../tensor.ts";
 import { type Box, type Elements, gather, scatter } from "../shared/strided.ts";
 import type { Driver } from "./driver.ts";
+import { everyStep } from "./every-step.ts";
 import { type Piece, pieces } from "./pieces.ts";
 import type { Mark, Stream } from "./stream.ts";
 
@@ -98,9 +99,13 @@ export class Staging {
 
   /** After the stream has come to its end. */
   close(): void {
-    for (const { address } of this.#chunks.splice(0)) {
-      this.#driver.call.cuMemFreeHost("freeing pinned memory", address);
-    }
+    const { call } = this.#driver;
+    const free =
+      ({ address }: Chunk) =>
+      (): void => {
+        call.cuMemFreeHost("freeing pinned memory", address);
+      };
+    everyStep(this.#chunks.splice(0).map(free));
   }
 
   /** The buffer used longest ago, once the GPU is done with it. */

@@ -1,6 +1,7 @@
 /** The order in which one GPU does our work, and marks in it that can be waited for without blocking the thread. */
 import { internalError } from "../../errors.ts";
 import type { Driver } from "./driver.ts";
+import { everyStep } from "./every-step.ts";
 
 /** Recorded marks that measure no time are cheaper. */
 const NO_TIMING = 2;
@@ -75,8 +76,10 @@ export class Stream {
 
   close(): void {
     const { call } = this.#driver;
-    for (const event of this.#all.splice(0)) call.cuEventDestroy_v2("ending a mark", event);
-    call.cuStreamDestroy_v2("ending a stream", this.handle);
+    everyStep([
+      ...this.#all.splice(0).map((event) => () => call.cuEventDestroy_v2("ending a mark", event)),
+      () => call.cuStreamDestroy_v2("ending a stream", this.handle),
+    ]);
   }
 
   #newEvent(flags: number): bigint {
