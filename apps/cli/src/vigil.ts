@@ -32,8 +32,12 @@ export const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./commands/verify.ts")).verify,
   },
   bench: {
-    summary: "measure: attention, mask, compile, peers",
+    summary: "measure: attention, mask, compile, peers, versions",
     load: async () => (await import("./commands/bench.ts")).bench,
+  },
+  device: {
+    summary: "serve secret versions for protected memory, over TLS",
+    load: async () => (await import("./commands/device.ts")).device,
   },
   doctor: {
     summary: "say what this machine can run, and why not the rest",
