@@ -93,7 +93,16 @@ function checkCudaOptions({ exact, nvrtcPath, driverPath }: Record<string, unkno
   }
 }
 
-function checkNativeOptions({ compiler, cacheFolder, warm }: Record<string, unknown>): void {
+const isas: readonly unknown[] = [
+  "auto",
+  "avx2",
+  "avx512",
+  "avx512-bf16",
+  "amx",
+] satisfies readonly DeviceOptions["isa"][];
+
+function checkNativeOptions(options: Record<string, unknown>): void {
+  const { compiler, cacheFolder, warm, isa } = options;
   if (compiler !== undefined && !isText(compiler)) {
     const remedy = 'name a program, for example "gcc-13"';
     throw typeError({ name: "compiler", expected: "a program", got: describe(compiler), remedy });
@@ -102,6 +111,11 @@ function checkNativeOptions({ compiler, cacheFolder, warm }: Record<string, unkn
     const remedy = "pass null to keep nothing";
     const [name, got] = ["cacheFolder", describe(cacheFolder)];
     throw typeError({ name, expected: "a folder's path or null", got, remedy });
+  }
+  if (isa !== undefined && !isas.includes(isa)) {
+    const remedy = 'leave it out for "auto", the best that there is';
+    const expected = `one of ${isas.join(", ")}`;
+    throw rangeError({ name: "isa", expected, got: describe(isa), remedy });
   }
   if (warm === undefined || warm === "background") return;
   const remedy = "leave it out to wait for the compiler";
