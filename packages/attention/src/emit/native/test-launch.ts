@@ -304,7 +304,7 @@ export function jobOf(launch: TestLaunch, target: NativeTarget, symbol: string):
     return { out: dense, lse: floats(lse), max: floats(max) };
   };
   return {
-    job: { ...job, symbol, threads: launch.threads ?? 1, words: job.words, buffers: job.buffers },
+    job: { symbol, threads: launch.threads ?? 1, words: job.words, buffers: job.buffers },
     read,
   };
 }

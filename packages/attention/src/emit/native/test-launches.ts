@@ -34,6 +34,7 @@ export const captures: CaptureValues = {
     ["slopes", tensor("f32", [6], Float32Array.from([0.5, 0.25, 0.125, 0.06, 0.03, 0.01]))],
     ["bias", tensor("f32", [64], Float32Array.from(numbers(64, Math.sin)))],
     ["grid", tensor("f32", [7, 40], Float32Array.from(numbers(280, Math.cos)))],
+    ["cube", tensor("f32", [2, 5, 40], Float32Array.from(numbers(400, Math.sin)))],
     ["keep", tensor("bool", [150], Uint8Array.from(numbers(150, (n) => (n % 7 === 3 ? 0 : 1))))],
   ]),
 };
@@ -73,6 +74,7 @@ export const scores: Readonly<Record<string, Expression | null>> = {
   "grid of both": scoreOf(
     ir.make("add", ir.score(), ir.load("grid", "f32", [ir.make("rem", q, int(9)), kv])),
   ),
+  cube: scoreOf(ir.make("add", ir.score(), ir.load("cube", "f32", [h, q, kv]))),
   masking: scoreOf(ir.make("select", ir.make("lt", distance, int(30)), ir.score(), num(-Infinity))),
 };
 

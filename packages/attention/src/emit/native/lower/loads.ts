@@ -49,7 +49,7 @@ export class Captures {
     }
     const length = lengthName(slot, slot.rank - 1);
     const row =
-      leading.length === 0 ? base : `${base} + ${rowMajor(slot, leading, "s_clamp")} * ${length}`;
+      leading.length === 0 ? base : `${base} + (${rowMajor(slot, leading, "s_clamp")}) * ${length}`;
     const way = step === 1 ? "rising" : "falling";
     return `${way}_${slot.type}(${row}, ${last.text}, ${length})`;
   }
