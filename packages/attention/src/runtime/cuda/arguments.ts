@@ -9,13 +9,6 @@ const ALIGNMENT = 64;
 /** Buffers smaller than this may lie in the engine's heap, which moves. */
 const LEAST_BYTES = 4096;
 
-export interface Grid {
-  readonly blocks: number;
-  /** Dimensions 1 and 2; 1 each by default. */
-  readonly y?: number;
-  readonly z?: number;
-}
-
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
 /**
@@ -70,12 +63,12 @@ export class ArgumentBlock {
   }
 
   /** Queues a function with these arguments. */
-  launch(fn: GpuFunction, { blocks, y = 1, z = 1 }: Grid, stream: bigint): void {
+  launch(fn: GpuFunction, blocks: number, stream: bigint): void {
     const code = this.#driver.library.functions.cuLaunchKernel(
       fn.handle,
       blocks,
-      y,
-      z,
+      1,
+      1,
       fn.threads,
       1,
       1,

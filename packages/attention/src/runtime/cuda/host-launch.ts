@@ -4,12 +4,13 @@ import { contiguousStrides, Tensor } from "../../tensor.ts";
 import type { Launch, LaunchResult } from "../device.ts";
 import { newResult } from "../shared/new-result.ts";
 import type { Core } from "./core.ts";
-import type { LoadedKernel, PlacedTensor } from "./loaded-kernel.ts";
+import type { LoadedKernel } from "./loaded-kernel.ts";
+import type { PlacedTensor } from "./params-block.ts";
 import { Scope } from "./scope.ts";
 
 /** [B, H, rows, columns] without gaps. */
 export function densePlace(address: bigint, shape: readonly number[]): PlacedTensor {
-  const [batchStride = 0, headStride = 0, rowStride = 0] = contiguousStrides(shape);
+  const [batchStride = 0n, headStride = 0n, rowStride = 0n] = contiguousStrides(shape).map(BigInt);
   return { address, batchStride, headStride, rowStride };
 }
 
@@ -30,7 +31,7 @@ async function placeHost(
   const { address } = scope.allocate(own.size * bytesOf(own.dtype));
   await core.staging.upload(own, address, options.signal);
   const place = densePlace(address, own.shape);
-  return repeats ? { ...place, batchStride: 0 } : place;
+  return repeats ? { ...place, batchStride: 0n } : place;
 }
 
 /**

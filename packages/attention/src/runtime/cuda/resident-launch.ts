@@ -1,10 +1,12 @@
 /** A launch on tensors that lie in GPU memory: nothing is copied unless its strides are more than kernels take. */
-import type { DeviceTensor } from "../../device-tensor.ts";
-import type { DType } from "../../tensor.ts";
+import { bytesOf, type DeviceTensor } from "../../device-tensor.ts";
+import { internalError } from "../../errors.ts";
+import { contiguousStrides, type DType } from "../../tensor.ts";
 import type { Launch, LaunchResult } from "../device.ts";
 import type { Core } from "./core.ts";
 import { densePlace } from "./host-launch.ts";
-import type { LoadedKernel, PlacedTensor } from "./loaded-kernel.ts";
+import type { LoadedKernel } from "./loaded-kernel.ts";
+import type { PlacedTensor } from "./params-block.ts";
 import { Scope } from "./scope.ts";
 import type { StridedCopy } from "./strided-copy.ts";
 
@@ -14,17 +16,12 @@ const ALIGNMENT = 16;
 type NewTensor = (shape: readonly number[], dtype: DType) => DeviceTensor;
 type ResidentLaunch = Launch<DeviceTensor>;
 
-function placeOf({ address, strides }: DeviceTensor): PlacedTensor {
-  const [batchStride = 0, headStride = 0, rowStride = 0] = strides;
-  return { address, batchStride, headStride, rowStride };
-}
-
 /** Rows of contiguous elements are enough for most kernels; the copy engine wants everything at multiples of 16 bytes. */
 function fits({ address, shape, strides, dtype }: DeviceTensor, aligned: boolean): boolean {
   const [B = 1, , , columns = 1] = shape;
   if (columns > 1 && strides[3] !== 1) return false;
   if (!aligned) return true;
-  const size = dtype === "f32" ? 4 : 2;
+  const size = bytesOf(dtype);
   const isRepeated = B > 1 && strides[0] === 0;
   const isAligned = strides
     .slice(0, 3)
@@ -32,15 +29,34 @@ function fits({ address, shape, strides, dtype }: DeviceTensor, aligned: boolean
   return isAligned && !isRepeated && address % BigInt(ALIGNMENT) === 0n;
 }
 
-/** Strides of axes of length 1 may be anything; the copy engine checks them all the same. */
-function alignedPlace(tensor: DeviceTensor): PlacedTensor {
-  const [B = 1, H = 1, rows = 1, columns = 1] = tensor.shape;
-  const place = placeOf(tensor);
-  const rowStride = rows === 1 ? columns : place.rowStride;
-  const headStride = H === 1 ? rows * rowStride : place.headStride;
-  const batchStride = B === 1 ? H * headStride : place.batchStride;
-  return { ...place, rowStride, headStride, batchStride };
+/** The copy engine checks the strides of axes of length 1 too, which may be anything. */
+function placeOf({ address, shape, strides }: DeviceTensor): PlacedTensor {
+  const dense = contiguousStrides(shape);
+  const stride = (axis: number): bigint =>
+    BigInt((shape[axis] === 1 ? dense[axis] : strides[axis]) ?? 0);
+  return { address, batchStride: stride(0), headStride: stride(1), rowStride: stride(2) };
 }
+
+/** Places, kept with their tensors, which do not move; null for one that kernels do not take as it is. */
+class Places {
+  readonly #known = new WeakMap<DeviceTensor, PlacedTensor | null>();
+  readonly #aligned: boolean;
+
+  constructor(aligned: boolean) {
+    this.#aligned = aligned;
+  }
+
+  of(tensor: DeviceTensor): PlacedTensor | null {
+    const known = this.#known.get(tensor);
+    if (known !== undefined) return known;
+    const place = fits(tensor, this.#aligned) ? placeOf(tensor) : null;
+    this.#known.set(tensor, place);
+    return place;
+  }
+}
+
+const anywhere = new Places(false);
+const alignedOnly = new Places(true);
 
 class Results implements LaunchResult<DeviceTensor> {
   readonly out: DeviceTensor;
@@ -71,17 +87,6 @@ class Results implements LaunchResult<DeviceTensor> {
   }
 }
 
-/** Null where every tensor can be used where it lies. */
-async function copierFor(
-  core: Core,
-  kernel: LoadedKernel,
-  { query, key, value, out }: ResidentLaunch,
-): Promise<StridedCopy | null> {
-  const inputsFit = [query, key, value].every((tensor) => fits(tensor, kernel.needsAlignment));
-  if (inputsFit && (out === null || fits(out, kernel.needsAlignment))) return null;
-  return core.copier();
-}
-
 /** Queues a launch. It is waited for by whoever reads a result. */
 export async function runResident(
   core: Core,
@@ -90,29 +95,40 @@ export async function runResident(
   make: NewTensor,
 ): Promise<LaunchResult<DeviceTensor>> {
   launch.signal?.throwIfAborted();
-  const copier = await copierFor(core, kernel, launch);
+  const places = kernel.needsAlignment ? alignedOnly : anywhere;
+  const { query, key, value, out } = launch;
+  const inputs = [query, key, value] as const;
+  const isSimple = inputs.every((tensor) => places.of(tensor) !== null);
+  const copier =
+    isSimple && (out === null || anywhere.of(out) !== null) ? null : await core.copier();
   core.gpu.enter();
   using scope = new Scope(core.allocator);
-  const aligned = kernel.needsAlignment;
-  const place = (tensor: DeviceTensor): PlacedTensor => {
-    if (fits(tensor, aligned)) return aligned ? alignedPlace(tensor) : placeOf(tensor);
-    const copied = copier === null ? tensor.address : core.densely(copier, tensor, scope);
-    return densePlace(copied, tensor.shape);
-  };
-  const [query, key, value] = [place(launch.query), place(launch.key), place(launch.value)];
+  const place = (tensor: DeviceTensor): PlacedTensor =>
+    places.of(tensor) ?? densePlace(densely(core, copier, tensor, scope), tensor.shape);
+  const placed = { query: place(query), key: place(key), value: place(value) };
   const results = new Results(make, launch, kernel.spec.dtype);
   try {
     // An output that kernels cannot write to gets its elements from one that they can.
-    const detour = copier !== null && !fits(results.out, aligned);
-    using target = detour ? make(results.out.shape, results.out.dtype) : null;
-    const out = placeOf(target ?? results.out);
+    using detour =
+      anywhere.of(results.out) === null ? make(results.out.shape, results.out.dtype) : null;
+    const target = anywhere.of(results.out) ?? placeOf(detour ?? results.out);
     const lse = results.lse?.address ?? 0n;
     const max = results.max?.address ?? 0n;
-    kernel.enqueue({ ...launch, query, key, value, out, lse, max }, scope);
-    if (copier !== null && target !== null) core.copy(copier, target, results.out);
+    kernel.enqueue({ ...launch, ...placed, out: target, lse, max }, scope);
+    if (copier !== null && detour !== null) core.copy(copier, detour, results.out);
     return results;
   } catch (error) {
     results.free();
     throw error;
   }
+}
+
+function densely(
+  core: Core,
+  copier: StridedCopy | null,
+  tensor: DeviceTensor,
+  scope: Scope,
+): bigint {
+  if (copier === null) throw internalError("a tensor has to be copied by nobody");
+  return core.densely(copier, tensor, scope);
 }

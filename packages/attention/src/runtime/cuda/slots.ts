@@ -2,14 +2,27 @@
 import type { Allocator, Block } from "./allocator.ts";
 import type { Driver } from "./driver.ts";
 
+/** What is uploaded: numbers of one kind. */
+export type SlotArray = Float32Array | Int32Array | Uint8Array;
+
 /** Up to here, comparing with what was uploaded last is cheaper than uploading. */
 const COMPARED_BYTES = 2 ** 20;
+
+/** Up to here, a loop is faster than making views. */
+const FEW_ELEMENTS = 128;
 
 interface Slot {
   readonly block: Block;
   /** What was uploaded last; null where it is too long to be worth comparing. */
-  content: Uint8Array | null;
-  bytes: number;
+  readonly content: SlotArray | null;
+}
+
+/** Bit by bit where they are long; by value where they are few: then 0 and -0 differ too, and NaN is itself. */
+function isSame(a: SlotArray, b: SlotArray): boolean {
+  if (a.length !== b.length || a.constructor !== b.constructor) return false;
+  if (a.length > FEW_ELEMENTS) return Buffer.compare(bytesIn(a), bytesIn(b)) === 0;
+  for (let i = 0; i < a.length; i++) if (!Object.is(a[i], b[i])) return false;
+  return true;
 }
 
 const bytesIn = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
@@ -31,21 +44,18 @@ export class Slots {
    * The address of an array's bytes on the GPU. The array is read before this returns; a later array of the same name replaces it,
    * for the launches that are queued after that.
    */
-  place(name: string, array: ArrayBufferView): bigint {
-    const bytes = bytesIn(array);
+  place(name: string, array: SlotArray): bigint {
     const slot = this.#slots.get(name);
-    if (slot !== undefined && this.#holds(slot, bytes)) return slot.block.address;
+    if (slot !== undefined && slot.content !== null && isSame(slot.content, array))
+      return slot.block.address;
+    const bytes = bytesIn(array);
     const block = this.#roomIn(name, slot, bytes.length);
     // Forgotten first: a copy that fails leaves the block with who knows what.
-    this.#slots.set(name, { block, content: null, bytes: 0 });
+    this.#slots.set(name, { block, content: null });
     this.#copy(name, block.address, bytes);
-    const content = bytes.length <= COMPARED_BYTES ? bytes.slice() : null;
-    this.#slots.set(name, { block, content, bytes: bytes.length });
+    const content = bytes.length <= COMPARED_BYTES ? array.slice() : null;
+    this.#slots.set(name, { block, content });
     return block.address;
-  }
-
-  #holds({ content, bytes: length }: Slot, bytes: Uint8Array): boolean {
-    return content !== null && length === bytes.length && Buffer.compare(content, bytes) === 0;
   }
 
   #roomIn(name: string, slot: Slot | undefined, bytes: number): Block {

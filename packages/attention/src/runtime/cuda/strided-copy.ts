@@ -83,7 +83,7 @@ export class StridedCopy {
     this.#list(layout.toStrides, padded(request.toStrides, 0));
     this.#list(layout.lengths, padded(request.shape, 1));
     const blocks = Math.min(Math.ceil(count / THREADS), MAX_BLOCKS);
-    this.#arguments.launch(this.#functions[request.elementBytes], { blocks }, stream);
+    this.#arguments.launch(this.#functions[request.elementBytes], blocks, stream);
   }
 
   unload(): void {

@@ -3,33 +3,21 @@ import { TENSOR_MAP_BYTES, type TensorMapShape } from "../../emit/cuda/abi.ts";
 import type { FloatType } from "../../tensor.ts";
 import type { Driver } from "./driver.ts";
 import { TENSOR_MAP } from "./functions.ts";
+import type { PlacedTensor } from "./params-block.ts";
 
-/** What a map covers: [B, H, rows, columns] in GPU memory. */
-export interface MappedTensor {
-  readonly address: bigint;
+/** How much of a tensor a map covers: [B, H, rows, columns]. */
+export interface MapExtent {
   readonly dtype: Exclude<FloatType, "f32">;
   readonly B: number;
   readonly H: number;
   readonly rows: number;
-  /** Bytes from one to the next; multiples of 16. */
-  readonly batchStride: number;
-  readonly headStride: number;
-  readonly rowStride: number;
 }
 
 const RANK = 5;
-const ELEMENT_BYTES = 2;
+const ELEMENT_BYTES = 2n;
 
-const same = (a: MappedTensor | null, b: MappedTensor): boolean =>
-  a !== null &&
-  a.address === b.address &&
-  a.dtype === b.dtype &&
-  a.B === b.B &&
-  a.H === b.H &&
-  a.rows === b.rows &&
-  a.batchStride === b.batchStride &&
-  a.headStride === b.headStride &&
-  a.rowStride === b.rowStride;
+const sameExtent = (a: MapExtent, b: MapExtent): boolean =>
+  a.B === b.B && a.H === b.H && a.rows === b.rows && a.dtype === b.dtype;
 
 /** One map of a kernel, encoded again only when what it covers has changed. */
 export class TensorMap {
@@ -41,7 +29,7 @@ export class TensorMap {
   readonly #strides = new BigUint64Array(RANK - 1);
   readonly #box: Uint32Array;
   readonly #steps: Uint32Array = new Uint32Array(RANK).fill(1);
-  #covers: MappedTensor | null = null;
+  #covers: { readonly tensor: PlacedTensor; readonly extent: MapExtent } | null = null;
 
   constructor(driver: Driver, shape: TensorMapShape, map: Uint8Array) {
     this.#driver = driver;
@@ -51,19 +39,28 @@ export class TensorMap {
     this.#box = Uint32Array.of(shape.boxColumns, shape.boxRows, slabs, 1, 1);
   }
 
-  /** @throws CudaError the driver refuses the address or a stride */
-  cover(tensor: MappedTensor): void {
-    if (same(this.#covers, tensor)) return;
+  /**
+   * Describes a tensor, unless it is the one that is described already.
+   *
+   * @throws CudaError  the driver refuses the address or a stride
+   */
+  cover(tensor: PlacedTensor, extent: MapExtent): void {
+    if (this.#covers?.tensor === tensor && sameExtent(this.#covers.extent, extent)) return;
     this.#covers = null;
+    this.#encode(tensor, extent);
+    this.#covers = { tensor, extent };
+  }
+
+  #encode(tensor: PlacedTensor, { dtype, B, H, rows }: MapExtent): void {
     const { boxColumns, columns, swizzle } = this.shape;
-    const { B, H, rows, batchStride, headStride, rowStride } = tensor;
     this.#dimensions.set([boxColumns, rows, columns / boxColumns, H, B].map(BigInt));
-    const slabBytes = boxColumns * ELEMENT_BYTES;
-    this.#strides.set([rowStride, slabBytes, headStride, batchStride].map(BigInt));
+    const { rowStride, headStride, batchStride } = tensor;
+    const strides = [rowStride, BigInt(boxColumns), headStride, batchStride];
+    this.#strides.set(strides.map((stride) => stride * ELEMENT_BYTES));
     this.#driver.call.cuTensorMapEncodeTiled(
       () => `describing ${this.shape.tensor} [${B}, ${H}, ${rows}, ${columns}] to the copy engine`,
       this.#map,
-      TENSOR_MAP[tensor.dtype],
+      TENSOR_MAP[dtype],
       RANK,
       tensor.address,
       this.#dimensions,
@@ -75,6 +72,5 @@ export class TensorMap {
       TENSOR_MAP.promotionOf256,
       0,
     );
-    this.#covers = tensor;
   }
 }
