@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { openReference } from "../reference/device.ts";
-import type { Launch, LaunchResult } from "../runtime/device.ts";
+import type { Kernel, KernelSpec, Launch, LaunchResult } from "../runtime/device.ts";
 import { type Case, conformanceCases } from "./cases.ts";
 import { computeCase, judgeCase, prepareCase, runCase } from "./run-case.ts";
 import { faultyDevice } from "./test-faulty-device.ts";
@@ -70,6 +70,37 @@ describe("a case", () => {
   ] as const)("fails with %s", async (_, change) => {
     expect(await runCase(openReference(), plain)).toEqual([]);
     expect(await runCase(faultyDevice(change), plain)).not.toEqual([]);
+  });
+});
+
+describe("lse and max", () => {
+  const half: Case = { ...plain, dtype: "bf16", D: 32, Dv: 32 };
+  /** An error that bf16 would round away and f32 shows. */
+  const slightly = (result: LaunchResult): LaunchResult => ({
+    ...result,
+    lse: scaled(result.lse, 1 + 2 ** -11),
+  });
+
+  const judged = async (approximate: boolean, result = slightly): Promise<string[]> => {
+    const device = faultyDevice({ result });
+    const kernel = async (spec: KernelSpec): Promise<Kernel> => ({
+      ...(await device.kernel(spec)),
+      ...(approximate ? { approximate } : {}),
+    });
+    return runCase({ ...device, kernel }, half);
+  };
+
+  test("are judged as f32, whatever the dtype", async () => {
+    expect((await judged(false)).join()).toMatch(/^lse: .*over budget/);
+  });
+
+  test("are judged as the dtype where the kernel says that it approximates, and no more loosely", async () => {
+    expect(await judged(true)).toEqual([]);
+    const far = (result: LaunchResult): LaunchResult => ({
+      ...result,
+      lse: scaled(result.lse, 1.05),
+    });
+    expect((await judged(true, far)).join()).toMatch(/^lse: /);
   });
 });
 
