@@ -1,15 +1,14 @@
 /** The second decode kernel: one block for each row merges its splits' partial results, by rising key. */
 
-/** Threads: groups of lanes, each with every \`COMBINE_GROUPS\`-th split. */
+/** Threads of a block: groups, of which each merges every n-th split. */
 export const COMBINE_THREADS = 256;
 
-export const combineSharedBytes = 0;
-
-export const combine: string = `\
+export const combine = (parameters: string): string => `\
 constexpr int COMBINE_THREADS = ${COMBINE_THREADS}, QUADS = STATE / 4;  // four columns to a thread
 constexpr int GROUP = QUADS <= 32 ? 32 : QUADS <= 64 ? 64 : 128, GROUPS = COMBINE_THREADS / GROUP, UNROLL = 8;
 
-extern "C" __global__ void __launch_bounds__(COMBINE_THREADS) combine(const __grid_constant__ Params params) {
+extern "C" __global__ void __launch_bounds__(COMBINE_THREADS) combine(
+    ${parameters}const __grid_constant__ Params params) {
   __shared__ float4 sums[GROUPS][GROUP];
   __shared__ float extremes[COMBINE_THREADS / 32], totals[GROUPS];
   const int m = blockIdx.x % params.M, h = blockIdx.x / params.M % params.Hq, b = blockIdx.x / params.M / params.Hq;

@@ -5,7 +5,7 @@ import { gallery } from "../../../variants/gallery.ts";
 import { compileWithNvcc, nvccProblem, specOf } from "../test-nvcc.ts";
 import { decodePlan, partialFloats, splitCount, splitting, STEP_KEYS, TILE_ROWS } from "./abi.ts";
 import { emitDecode } from "./decode.ts";
-import { decodeSharedBytes, decodeTile } from "./tile.ts";
+import { decodeMemory, decodeTile } from "./tile.ts";
 
 const target = { arch: "sm_90a", fastMath: true, standalone: false } as const;
 const isFull = process.env["VIGIL_TEST"] === "full";
@@ -18,10 +18,10 @@ test.each(["bf16", "f16", "f32"] as const)(
       for (const Dv of sizes) {
         const spec = specOf(null, { schedule: "decode", D, Dv, dtype });
         const older = decodeTile(spec, "sm_80");
-        expect(decodeSharedBytes(spec, older)).toBeLessThanOrEqual(99 * 1024);
+        expect(decodeMemory(spec, older).total).toBeLessThanOrEqual(99 * 1024);
         const tile = decodeTile(spec, "sm_90a");
         // Two blocks to a multiprocessor, with the kilobyte that each is charged for.
-        expect(decodeSharedBytes(spec, tile) + 1024).toBeLessThanOrEqual((228 * 1024) / 2);
+        expect(decodeMemory(spec, tile).total + 1024).toBeLessThanOrEqual((228 * 1024) / 2);
         if (dtype !== "f32" || Math.max(D, Dv) <= 256)
           expect(tile.stages).toBeGreaterThanOrEqual(2);
       }

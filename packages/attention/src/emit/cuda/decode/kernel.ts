@@ -12,7 +12,7 @@ export const legend = `\
 `;
 
 export const decodeKernel = `\
-constexpr unsigned QUERY_TILE = TILE_ROWS * KEY_ROW, KEY_TILE = KEYS * KEY_ROW, STAGE = KEY_TILE + KEYS * VALUE_ROW;
+constexpr unsigned KEY_TILE = KEYS * KEY_ROW, STAGE = KEY_TILE + KEYS * VALUE_ROW;  // bytes of a step's keys, and of its values too
 constexpr int PARTIAL = (DV + 3) / 4 * 4 + 4, STATE = PARTIAL - 4;  // floats of a partial result; where maximum and sum lie
 
 // Keys [start, end) of one split for packed rows [first, first + rows). The longest splits, which are the last, come first.
@@ -36,59 +36,59 @@ __device__ __forceinline__ PackedRow packedRow(const Params& params, const Split
 struct Step { int key, limit; };
 `;
 
-export const decodeBody = `\
+export const decodeBody = (awaitQueries: string): string => `\
 __device__ __forceinline__ void loadQueries(const Params& params, const Split& split, unsigned shared) {
   for (int row = threadIdx.x >> 5; row < TILE_ROWS; row += WARPS) {
     const PackedRow at = packedRow(params, split, row);
     const Element* from = params.query + split.b * params.queryBatchStride + at.h * params.queryHeadStride + at.line * params.queryRowStride;
-    loadRows<1, KEY_BYTES, 32>(shared + row * KEY_ROW, rowsOf(from, 0, D), 0, row < split.rows, threadIdx.x & 31);
+    loadRows<1, KEY_BYTES, 32>(shared + QUERIES + row * QUERY_ROW, rowsOf(from, 0, D), 0, row < split.rows, threadIdx.x & 31);
   }
 }
 // What a warp's steps make of columns [column, column + CHUNK) of the values.
-__device__ __forceinline__ void visit(const Params& params, const Split& split, Listing listing, unsigned shared, int column,
+__device__ __forceinline__ void visit(const Maps& maps, const Params& params, const Split& split, Listing listing, unsigned shared, int column,
                                       float (&result)[CHUNK / 2], Softmax& state) {
   const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
-  const Rows keys = rowsOf(params.key + split.b * params.keyBatchStride + split.head * params.keyHeadStride, params.keyRowStride, D);
-  const Rows values = rowsOf(params.value + split.b * params.valueBatchStride + split.head * params.valueHeadStride + column, params.valueRowStride, min(DV - column, CHUNK));
-  const unsigned ring = shared + QUERY_TILE + warp * STAGES * STAGE;
   const PackedRow upper = packedRow(params, split, lane >> 2), lower = packedRow(params, split, (lane >> 2) + 8);
   const RowPair rows = rowPair(params, split.b, upper.h, lower.h, upper.line, lower.line);
+  Ring ring(maps, params, split, shared, column, warp);
   Bits ahead = shareOf(listing.listed, warp, lane), left = ahead;
   // The next step's keys and values; nothing, at the end.
   auto load = [&](int stage) {
-    if (ahead != 0) {
-      const int first = split.start + (__ffsll(ahead) - 1) * KEYS;
-      loadRows<KEYS, KEY_BYTES, 32>(ring + stage * STAGE, keys, first, split.end, lane);
-      loadRows<KEYS, VALUE_BYTES, 32>(ring + stage * STAGE + KEY_TILE, values, first, split.end, lane);
-      ahead &= ahead - 1;
-    }
-    copyCommit();
+    if (ahead != 0) ring.load(stage, split.start + (__ffsll(ahead) - 1) * KEYS, split.end, lane);
+    ring.commit();
+    ahead &= ahead - 1;
   };
 #pragma unroll 1
   for (int stage = 0; stage < STAGES - 1; stage++) load(stage);
-  copyWait<STAGES - 1>();
-  __syncthreads();  // queries are here
+  ${awaitQueries}
+  __syncthreads();
   float scores[KEYS / 2];
-  for (int stage = 0; left != 0; left &= left - 1) {
+  for (int stage = 0, round = 0; left != 0; left &= left - 1) {
     const int number = __ffsll(left) - 1;
-    const unsigned keyTile = ring + stage * STAGE;
+    const unsigned keyTile = ring.at + stage * STAGE;
     const Step step{split.start + number * KEYS, split.end};
     __syncwarp();  // all lanes are done with the stage that is loaded next
     load(stage == 0 ? STAGES - 1 : stage - 1);
-    copyWait<STAGES - 1>();
+    ring.await(stage, round, step.key, split.end, lane);
     __syncwarp();
-    scoresOf(scores, shared, keyTile, lane);
+    scoresOf(scores, shared + QUERIES, keyTile, lane);
     if (listing.whole >> number & 1) adjust<false>(params, rows, step, scores, lane);
     else adjust<true>(params, rows, step, scores, lane);
     rescale(result, weigh(state, scores));
     addValues(result, scores, keyTile + KEY_TILE, lane);
-    stage = stage + 1 == STAGES ? 0 : stage + 1;
+    if (++stage == STAGES) stage = 0, round++;
   }
   copyWait<0>();
 }
 `;
 
-export const decodeMerge = `\
+/** What the kernel takes besides its parameters, and how it hands that on. */
+export interface MapTexts {
+  readonly parameters: string;
+  readonly maps: string;
+}
+
+export const decodeMerge = ({ parameters, maps }: MapTexts): string => `\
 // Merges the warps' results, in their order, into the split's partial result.
 __device__ __forceinline__ void merge(const Params& params, const Split& split, float* results, int column,
                                       float (&result)[CHUNK / 2], const Softmax& state) {
@@ -130,8 +130,10 @@ __device__ __forceinline__ void merge(const Params& params, const Split& split, 
   }
 }
 
-extern "C" __global__ void __launch_bounds__(WARPS * 32) decode(const __grid_constant__ Params params) {
-  extern __shared__ __align__(16) unsigned char memory[];
+extern "C" __global__ void __launch_bounds__(WARPS * 32) decode(
+    ${parameters}const __grid_constant__ Params params) {
+  extern __shared__ __align__(1024) unsigned char memory[];
+  const Maps maps{${maps}};
   const unsigned shared = (unsigned)__cvta_generic_to_shared(memory);
   const Split split = splitOf(params, blockIdx.x);
   loadQueries(params, split, shared);
@@ -148,9 +150,9 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) decode(const __grid_con
     Softmax state{{-INFINITY_F, -INFINITY_F}, {0.f, 0.f}};
 #pragma unroll
     for (int i = 0; i < CHUNK / 2; i++) result[i] = 0.f;
-    visit(params, split, listing, shared, column, result, state);
+    visit(maps, params, split, listing, shared, column, result, state);
     __syncthreads();  // results lie where keys and values were
-    merge(params, split, (float*)(memory + QUERY_TILE), column, result, state);
+    merge(params, split, (float*)memory, column, result, state);
     __syncthreads();
   }
 }

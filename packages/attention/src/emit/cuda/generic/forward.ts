@@ -21,7 +21,11 @@ constexpr int WARPS = ${warps}, THREADS = ${warps * 32}, ROWS = ${warps * 16};  
 constexpr int KEYS = ${keys};                            // of one step
 constexpr int ROW_PADDING = ${ROW_PADDING};                     // bytes: 8 rows lie in different banks
 constexpr int KEY_BYTES = ${padded(spec.D) * bytes}, VALUE_BYTES = ${chunk * bytes};
-constexpr int KEY_ROW = KEY_BYTES + ROW_PADDING, VALUE_ROW = VALUE_BYTES + ROW_PADDING;
+constexpr int KEY_ROW = KEY_BYTES + ROW_PADDING, VALUE_ROW = VALUE_BYTES + ROW_PADDING, QUERY_ROW = KEY_ROW;
+
+// Bytes from the first of a tile to those at \`column\` (in bytes) of a row.
+__device__ __forceinline__ unsigned keyAt(int row, int column) { return row * KEY_ROW + column; }
+__device__ __forceinline__ unsigned valueAt(int row, int column) { return row * VALUE_ROW + column; }
 `;
 }
 

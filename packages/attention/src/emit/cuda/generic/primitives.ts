@@ -24,7 +24,7 @@ const GATHER: { readonly [K in "pairs" | "whole"]: string } = {
 export const primitives = (dtype: FloatType): string => `\
 // ---- asynchronous copies into shared memory (addresses are 32 bits); bytes beyond \`bytes\` become zeros
 __device__ __forceinline__ void copy16(unsigned to, const void* from, int bytes) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
 }
 __device__ __forceinline__ void copyCommit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int LEFT> __device__ __forceinline__ void copyWait() {

@@ -30,8 +30,8 @@ __device__ __forceinline__ unsigned pack(float low, float high) {
 
 // scores[16 x KEYS] = queries [16][D] x keys [KEYS][D], transposed
 __device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], unsigned queries, unsigned keys, int lane) {
-  const unsigned a = queries + (lane & 15) * KEY_ROW + (lane >> 4) * 16;
-  const unsigned b = keys + ((lane & 7) + (lane >> 4) * 8) * KEY_ROW + (lane >> 3 & 1) * 16;
+  const unsigned a = queries + (lane & 15) * QUERY_ROW + (lane >> 4) * 16;
+  const int row = (lane & 7) + (lane >> 4) * 8, column = (lane >> 3 & 1) * 16;
 #pragma unroll
   for (int i = 0; i < KEYS / 2; i++) scores[i] = 0.f;
 #pragma unroll
@@ -41,7 +41,7 @@ __device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], unsigned que
 #pragma unroll
     for (int j = 0; j < KEYS / 16; j++) {
       unsigned key[4];
-      loadMatrices(key, b + j * 16 * KEY_ROW + k * 32);
+      loadMatrices(key, keys + keyAt(row + 16 * j, column + 32 * k));
       multiply(scores + 8 * j, query, key[0], key[1]);
       multiply(scores + 8 * j + 4, query, key[2], key[3]);
     }
@@ -49,7 +49,7 @@ __device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], unsigned que
 }
 // result[16 x CHUNK] += weights [16][KEYS] x values [KEYS][CHUNK]
 __device__ __forceinline__ void addValues(float (&result)[CHUNK / 2], const float (&weights)[KEYS / 2], unsigned values, int lane) {
-  const unsigned b = values + (lane & 15) * VALUE_ROW + (lane >> 4) * 16;
+  const int row = lane & 15, column = (lane >> 4) * 16;
 #pragma unroll
   for (int k = 0; k < KEYS / 16; k++) {
     // The accumulator's fragment is the first operand's: nothing moves between lanes.
@@ -58,7 +58,7 @@ __device__ __forceinline__ void addValues(float (&result)[CHUNK / 2], const floa
 #pragma unroll
     for (int j = 0; j < CHUNK / 16; j++) {
       unsigned value[4];
-      loadTransposed(value, b + k * 16 * VALUE_ROW + j * 32);
+      loadTransposed(value, values + valueAt(row + 16 * k, column + 32 * j));
       multiply(result + 8 * j, weight, value[0], value[1]);
       multiply(result + 8 * j + 4, weight, value[2], value[3]);
     }
@@ -83,12 +83,12 @@ __device__ __forceinline__ void addDot(float& sum, float4 a, float4 b) {
 
 // scores[16 x KEYS] = queries [16][D] x keys [KEYS][D], transposed
 __device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], unsigned queries, unsigned keys, int lane) {
-  const unsigned a = queries + (lane >> 2) * KEY_ROW, b = keys + 2 * (lane & 3) * KEY_ROW;
+  const unsigned a = queries + (lane >> 2) * QUERY_ROW, b = keys + 2 * (lane & 3) * KEY_ROW;
 #pragma unroll
   for (int i = 0; i < KEYS / 2; i++) scores[i] = 0.f;
 #pragma unroll 1
   for (int d = 0; d < D_PADDED * 4; d += 16) {
-    const float4 query[2] = {load4(a + d), load4(a + 8 * KEY_ROW + d)};
+    const float4 query[2] = {load4(a + d), load4(a + 8 * QUERY_ROW + d)};
 #pragma unroll
     for (int j = 0; j < KEYS / 8; j++) {
 #pragma unroll

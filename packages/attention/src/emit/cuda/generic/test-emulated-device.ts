@@ -215,7 +215,7 @@ async function execute(text: string, input: Buffer): Promise<Buffer> {
     );
     writeFileSync(source ?? "", text);
     writeFileSync(file ?? "", input);
-    const flags = ["-std=c++17", "-O1", "-w", "-o", program ?? "", source ?? ""];
+    const flags = ["-std=c++17", "-O0", "-w", "-o", program ?? "", source ?? ""];
     await run("g++", flags);
     const { stdout } = await run(program ?? "", [file ?? ""], {
       encoding: "buffer",

@@ -65,12 +65,13 @@ constexpr int TILE_ROWS = 16, KEYS = 16;           // packed rows; keys of a ste
 constexpr int SPLIT = 512, SHORT = 8;              // keys of each of the first SHORT splits; the others are twice as long
 constexpr int WARPS = 4, STAGES = 8;               // steps that each warp has in flight
 constexpr int ROW_PADDING = 16;                     // bytes: 8 rows lie in different banks
-constexpr int KEY_BYTES = 32, VALUE_BYTES = 32;
-constexpr int KEY_ROW = KEY_BYTES + ROW_PADDING, VALUE_ROW = VALUE_BYTES + ROW_PADDING;
+constexpr int KEY_BYTES = 32, VALUE_BYTES = 32, QUERY_ROW = KEY_BYTES + ROW_PADDING;
+constexpr int KEY_ROW = 48, VALUE_ROW = 48;      // from one key to the next; from one value to the next
+constexpr int QUERIES = 49152, BARRIERS = 49920;     // where they lie, behind the steps
 
 // ---- asynchronous copies into shared memory (addresses are 32 bits); bytes beyond `bytes` become zeros
 __device__ __forceinline__ void copy16(unsigned to, const void* from, int bytes) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
 }
 __device__ __forceinline__ void copyCommit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int LEFT> __device__ __forceinline__ void copyWait() {
@@ -142,6 +143,47 @@ __device__ __forceinline__ float larger(float a, float b) {
   return y;
 }
 
+constexpr unsigned KEY_TILE = KEYS * KEY_ROW, STAGE = KEY_TILE + KEYS * VALUE_ROW;  // bytes of a step's keys, and of its values too
+constexpr int PARTIAL = (DV + 3) / 4 * 4 + 4, STATE = PARTIAL - 4;  // floats of a partial result; where maximum and sum lie
+
+// Keys [start, end) of one split for packed rows [first, first + rows). The longest splits, which are the last, come first.
+struct Split { int b, head, first, rows, start, end; long long partial; };
+__device__ __forceinline__ int splitStart(int number) { return number < SHORT ? number * SPLIT : (2 * number - SHORT) * SPLIT; }
+__device__ __forceinline__ Split splitOf(const Params& params, int block) {
+  const int all = params.Hq / params.Hkv * params.M, tiles = (all + TILE_ROWS - 1) / TILE_ROWS;
+  const int others = params.B * params.Hkv * tiles, splits = gridDim.x / others;
+  const int number = splits - 1 - block / others, tile = block % tiles, plane = block % others / tiles;
+  const int b = plane / params.Hkv, first = tile * TILE_ROWS, start = splitStart(number);
+  const long long partial = ((long long)plane * splits + number) * all + first;
+  const int end = max(min(splitStart(number + 1), params.kvLength[b]), start);
+  return {b, plane % params.Hkv, first, min(all - first, TILE_ROWS), start, end, partial};
+}
+// A packed row as query head and query row; rows beyond the last repeat it.
+struct PackedRow { int h, line; };
+__device__ __forceinline__ PackedRow packedRow(const Params& params, const Split& split, int row) {
+  const int packed = split.first + min(row, split.rows - 1);
+  return {split.head * (params.Hq / params.Hkv) + packed / params.M, packed % params.M};
+}
+struct Step { int key, limit; };
+
+__device__ __forceinline__ unsigned keyAt(int row, int column) { return row * KEY_ROW + column; }
+__device__ __forceinline__ unsigned valueAt(int row, int column) { return row * VALUE_ROW + column; }
+struct Maps {};
+struct Ring {
+  unsigned at;
+  Rows keys, values;
+  __device__ __forceinline__ Ring(const Maps& maps, const Params& params, const Split& split, unsigned shared, int column, int warp)
+    : at(shared + warp * STAGES * STAGE),
+      keys(rowsOf(params.key + split.b * params.keyBatchStride + split.head * params.keyHeadStride, params.keyRowStride, D)),
+      values(rowsOf(params.value + split.b * params.valueBatchStride + split.head * params.valueHeadStride + column, params.valueRowStride, min(DV - column, CHUNK))) {}
+  __device__ __forceinline__ void load(int stage, int first, int end, int lane) {
+    loadRows<KEYS, KEY_BYTES, 32>(at + stage * STAGE, keys, first, end, lane);
+    loadRows<KEYS, VALUE_BYTES, 32>(at + stage * STAGE + KEY_TILE, values, first, end, lane);
+  }
+  __device__ __forceinline__ void commit() { copyCommit(); }
+  __device__ __forceinline__ void await(int stage, int round, int first, int end, int lane) { copyWait<STAGES - 1>(); }
+};
+
 __device__ __forceinline__ void loadMatrices(unsigned (&to)[4], unsigned from) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
     : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3]) : "r"(from) : "memory");
@@ -164,8 +206,8 @@ __device__ __forceinline__ unsigned pack(float low, float high) {
 
 // scores[16 x KEYS] = queries [16][D] x keys [KEYS][D], transposed
 __device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], unsigned queries, unsigned keys, int lane) {
-  const unsigned a = queries + (lane & 15) * KEY_ROW + (lane >> 4) * 16;
-  const unsigned b = keys + ((lane & 7) + (lane >> 4) * 8) * KEY_ROW + (lane >> 3 & 1) * 16;
+  const unsigned a = queries + (lane & 15) * QUERY_ROW + (lane >> 4) * 16;
+  const int row = (lane & 7) + (lane >> 4) * 8, column = (lane >> 3 & 1) * 16;
 #pragma unroll
   for (int i = 0; i < KEYS / 2; i++) scores[i] = 0.f;
 #pragma unroll
@@ -175,7 +217,7 @@ __device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], unsigned que
 #pragma unroll
     for (int j = 0; j < KEYS / 16; j++) {
       unsigned key[4];
-      loadMatrices(key, b + j * 16 * KEY_ROW + k * 32);
+      loadMatrices(key, keys + keyAt(row + 16 * j, column + 32 * k));
       multiply(scores + 8 * j, query, key[0], key[1]);
       multiply(scores + 8 * j + 4, query, key[2], key[3]);
     }
@@ -183,7 +225,7 @@ __device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], unsigned que
 }
 // result[16 x CHUNK] += weights [16][KEYS] x values [KEYS][CHUNK]
 __device__ __forceinline__ void addValues(float (&result)[CHUNK / 2], const float (&weights)[KEYS / 2], unsigned values, int lane) {
-  const unsigned b = values + (lane & 15) * VALUE_ROW + (lane >> 4) * 16;
+  const int row = lane & 15, column = (lane >> 4) * 16;
 #pragma unroll
   for (int k = 0; k < KEYS / 16; k++) {
     // The accumulator's fragment is the first operand's: nothing moves between lanes.
@@ -192,7 +234,7 @@ __device__ __forceinline__ void addValues(float (&result)[CHUNK / 2], const floa
 #pragma unroll
     for (int j = 0; j < CHUNK / 16; j++) {
       unsigned value[4];
-      loadTransposed(value, b + k * 16 * VALUE_ROW + j * 32);
+      loadTransposed(value, values + valueAt(row + 16 * k, column + 32 * j));
       multiply(result + 8 * j, weight, value[0], value[1]);
       multiply(result + 8 * j + 4, weight, value[2], value[3]);
     }
@@ -206,29 +248,6 @@ __device__ __forceinline__ void store2(Element* row, int column, float x, float 
     if (column + 1 < columns) row[column + 1] = (Element)(both >> 16);
   }
 }
-
-constexpr unsigned QUERY_TILE = TILE_ROWS * KEY_ROW, KEY_TILE = KEYS * KEY_ROW, STAGE = KEY_TILE + KEYS * VALUE_ROW;
-constexpr int PARTIAL = (DV + 3) / 4 * 4 + 4, STATE = PARTIAL - 4;  // floats of a partial result; where maximum and sum lie
-
-// Keys [start, end) of one split for packed rows [first, first + rows). The longest splits, which are the last, come first.
-struct Split { int b, head, first, rows, start, end; long long partial; };
-__device__ __forceinline__ int splitStart(int number) { return number < SHORT ? number * SPLIT : (2 * number - SHORT) * SPLIT; }
-__device__ __forceinline__ Split splitOf(const Params& params, int block) {
-  const int all = params.Hq / params.Hkv * params.M, tiles = (all + TILE_ROWS - 1) / TILE_ROWS;
-  const int others = params.B * params.Hkv * tiles, splits = gridDim.x / others;
-  const int number = splits - 1 - block / others, tile = block % tiles, plane = block % others / tiles;
-  const int b = plane / params.Hkv, first = tile * TILE_ROWS, start = splitStart(number);
-  const long long partial = ((long long)plane * splits + number) * all + first;
-  const int end = max(min(splitStart(number + 1), params.kvLength[b]), start);
-  return {b, plane % params.Hkv, first, min(all - first, TILE_ROWS), start, end, partial};
-}
-// A packed row as query head and query row; rows beyond the last repeat it.
-struct PackedRow { int h, line; };
-__device__ __forceinline__ PackedRow packedRow(const Params& params, const Split& split, int row) {
-  const int packed = split.first + min(row, split.rows - 1);
-  return {split.head * (params.Hq / params.Hkv) + packed / params.M, packed % params.M};
-}
-struct Step { int key, limit; };
 
 // Steps that some row visits, and those that all rows attend to in full.
 typedef unsigned long long Bits;
@@ -337,48 +356,42 @@ __device__ __forceinline__ void loadQueries(const Params& params, const Split& s
   for (int row = threadIdx.x >> 5; row < TILE_ROWS; row += WARPS) {
     const PackedRow at = packedRow(params, split, row);
     const Element* from = params.query + split.b * params.queryBatchStride + at.h * params.queryHeadStride + at.line * params.queryRowStride;
-    loadRows<1, KEY_BYTES, 32>(shared + row * KEY_ROW, rowsOf(from, 0, D), 0, row < split.rows, threadIdx.x & 31);
+    loadRows<1, KEY_BYTES, 32>(shared + QUERIES + row * QUERY_ROW, rowsOf(from, 0, D), 0, row < split.rows, threadIdx.x & 31);
   }
 }
 // What a warp's steps make of columns [column, column + CHUNK) of the values.
-__device__ __forceinline__ void visit(const Params& params, const Split& split, Listing listing, unsigned shared, int column,
+__device__ __forceinline__ void visit(const Maps& maps, const Params& params, const Split& split, Listing listing, unsigned shared, int column,
                                       float (&result)[CHUNK / 2], Softmax& state) {
   const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
-  const Rows keys = rowsOf(params.key + split.b * params.keyBatchStride + split.head * params.keyHeadStride, params.keyRowStride, D);
-  const Rows values = rowsOf(params.value + split.b * params.valueBatchStride + split.head * params.valueHeadStride + column, params.valueRowStride, min(DV - column, CHUNK));
-  const unsigned ring = shared + QUERY_TILE + warp * STAGES * STAGE;
   const PackedRow upper = packedRow(params, split, lane >> 2), lower = packedRow(params, split, (lane >> 2) + 8);
   const RowPair rows = rowPair(params, split.b, upper.h, lower.h, upper.line, lower.line);
+  Ring ring(maps, params, split, shared, column, warp);
   Bits ahead = shareOf(listing.listed, warp, lane), left = ahead;
   // The next step's keys and values; nothing, at the end.
   auto load = [&](int stage) {
-    if (ahead != 0) {
-      const int first = split.start + (__ffsll(ahead) - 1) * KEYS;
-      loadRows<KEYS, KEY_BYTES, 32>(ring + stage * STAGE, keys, first, split.end, lane);
-      loadRows<KEYS, VALUE_BYTES, 32>(ring + stage * STAGE + KEY_TILE, values, first, split.end, lane);
-      ahead &= ahead - 1;
-    }
-    copyCommit();
+    if (ahead != 0) ring.load(stage, split.start + (__ffsll(ahead) - 1) * KEYS, split.end, lane);
+    ring.commit();
+    ahead &= ahead - 1;
   };
 #pragma unroll 1
   for (int stage = 0; stage < STAGES - 1; stage++) load(stage);
   copyWait<STAGES - 1>();
-  __syncthreads();  // queries are here
+  __syncthreads();
   float scores[KEYS / 2];
-  for (int stage = 0; left != 0; left &= left - 1) {
+  for (int stage = 0, round = 0; left != 0; left &= left - 1) {
     const int number = __ffsll(left) - 1;
-    const unsigned keyTile = ring + stage * STAGE;
+    const unsigned keyTile = ring.at + stage * STAGE;
     const Step step{split.start + number * KEYS, split.end};
     __syncwarp();  // all lanes are done with the stage that is loaded next
     load(stage == 0 ? STAGES - 1 : stage - 1);
-    copyWait<STAGES - 1>();
+    ring.await(stage, round, step.key, split.end, lane);
     __syncwarp();
-    scoresOf(scores, shared, keyTile, lane);
+    scoresOf(scores, shared + QUERIES, keyTile, lane);
     if (listing.whole >> number & 1) adjust<false>(params, rows, step, scores, lane);
     else adjust<true>(params, rows, step, scores, lane);
     rescale(result, weigh(state, scores));
     addValues(result, scores, keyTile + KEY_TILE, lane);
-    stage = stage + 1 == STAGES ? 0 : stage + 1;
+    if (++stage == STAGES) stage = 0, round++;
   }
   copyWait<0>();
 }
@@ -424,8 +437,10 @@ __device__ __forceinline__ void merge(const Params& params, const Split& split, 
   }
 }
 
-extern "C" __global__ void __launch_bounds__(WARPS * 32) decode(const __grid_constant__ Params params) {
-  extern __shared__ __align__(16) unsigned char memory[];
+extern "C" __global__ void __launch_bounds__(WARPS * 32) decode(
+    const __grid_constant__ Params params) {
+  extern __shared__ __align__(1024) unsigned char memory[];
+  const Maps maps{};
   const unsigned shared = (unsigned)__cvta_generic_to_shared(memory);
   const Split split = splitOf(params, blockIdx.x);
   loadQueries(params, split, shared);
@@ -442,9 +457,9 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) decode(const __grid_con
     Softmax state{{-INFINITY_F, -INFINITY_F}, {0.f, 0.f}};
 #pragma unroll
     for (int i = 0; i < CHUNK / 2; i++) result[i] = 0.f;
-    visit(params, split, listing, shared, column, result, state);
+    visit(maps, params, split, listing, shared, column, result, state);
     __syncthreads();  // results lie where keys and values were
-    merge(params, split, (float*)(memory + QUERY_TILE), column, result, state);
+    merge(params, split, (float*)memory, column, result, state);
     __syncthreads();
   }
 }
@@ -452,7 +467,8 @@ extern "C" __global__ void __launch_bounds__(WARPS * 32) decode(const __grid_con
 constexpr int COMBINE_THREADS = 256, QUADS = STATE / 4;  // four columns to a thread
 constexpr int GROUP = QUADS <= 32 ? 32 : QUADS <= 64 ? 64 : 128, GROUPS = COMBINE_THREADS / GROUP, UNROLL = 8;
 
-extern "C" __global__ void __launch_bounds__(COMBINE_THREADS) combine(const __grid_constant__ Params params) {
+extern "C" __global__ void __launch_bounds__(COMBINE_THREADS) combine(
+    const __grid_constant__ Params params) {
   __shared__ float4 sums[GROUPS][GROUP];
   __shared__ float extremes[COMBINE_THREADS / 32], totals[GROUPS];
   const int m = blockIdx.x % params.M, h = blockIdx.x / params.M % params.Hq, b = blockIdx.x / params.M / params.Hq;

@@ -63,18 +63,22 @@ constexpr int WARPS = 4, THREADS = 128, ROWS = 64;  // of a block; a warp has 16
 constexpr int KEYS = 64;                            // of one step
 constexpr int ROW_PADDING = 16;                     // bytes: 8 rows lie in different banks
 constexpr int KEY_BYTES = 32, VALUE_BYTES = 32;
-constexpr int KEY_ROW = KEY_BYTES + ROW_PADDING, VALUE_ROW = VALUE_BYTES + ROW_PADDING;
+constexpr int KEY_ROW = KEY_BYTES + ROW_PADDING, VALUE_ROW = VALUE_BYTES + ROW_PADDING, QUERY_ROW = KEY_ROW;
+
+// Bytes from the first of a tile to those at `column` (in bytes) of a row.
+__device__ __forceinline__ unsigned keyAt(int row, int column) { return row * KEY_ROW + column; }
+__device__ __forceinline__ unsigned valueAt(int row, int column) { return row * VALUE_ROW + column; }
 
 // ---- asynchronous copies into shared memory (addresses are 32 bits); bytes beyond `bytes` become zeros
 __device__ __forceinline__ void copy16(unsigned to, const void* from, int bytes) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
 }
 __device__ __forceinline__ void copyCommit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 template <int LEFT> __device__ __forceinline__ void copyWait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(LEFT) : "memory");
 }
 
-// The address of a row: where a paged cache would look up its page.
+// The address of a row, and of those loaded with it: where a paged cache would look up the page of a step's first row.
 __device__ __forceinline__ const Element* rowAt(const Element* head, long long stride, int row) {
   return head + row * stride;
 }
@@ -97,22 +101,32 @@ __device__ __forceinline__ Rows rowsOf(const Element* head, long long stride, in
 }
 // Rows [first, first + ROWS) as [ROWS][BYTES + padding]; rows from `end` on, and columns beyond the last, become zeros.
 template <int ROWS, int BYTES, int THREADS>
-__device__ __forceinline__ void loadRows(unsigned to, const Rows& rows, int first, int end, int thread) {
+__device__ __forceinline__ void gatherRows(unsigned to, const Rows& rows, int first, int end, int thread) {
   constexpr int CHUNKS = BYTES / 16, EACH = 16 / sizeof(Element);
-  if (rows.aligned) {
-#pragma unroll
-    for (int i = thread; i < ROWS * CHUNKS; i += THREADS) {
-      const int line = i / CHUNKS, chunk = i % CHUNKS, row = first + line, column = chunk * EACH;
-      const int left = row < end ? min(max(rows.columns - column, 0), EACH) * (int)sizeof(Element) : 0;
-      const Element* from = left > 0 ? rowAt(rows.head, rows.stride, row) + column : rows.head;
-      copy16(to + line * (BYTES + ROW_PADDING) + chunk * 16, from, left);
-    }
-  } else {
 #pragma unroll 1
-    for (int i = thread; i < ROWS * CHUNKS; i += THREADS) {
-      const int line = i / CHUNKS, chunk = i % CHUNKS, row = first + line;
-      const Element* from = rowAt(rows.head, rows.stride, min(row, max(end - 1, 0)));
-      gather16(to + line * (BYTES + ROW_PADDING) + chunk * 16, from, chunk * EACH, row < end ? rows.columns : 0);
+  for (int i = thread; i < ROWS * CHUNKS; i += THREADS) {
+    const int line = i / CHUNKS, chunk = i % CHUNKS, row = first + line;
+    const Element* from = rowAt(rows.head, rows.stride, min(row, max(end - 1, 0)));
+    gather16(to + line * (BYTES + ROW_PADDING) + chunk * 16, from, chunk * EACH, row < end ? rows.columns : 0);
+  }
+}
+// The same, asynchronously. A copy of 0 bytes reads nothing, so its address need not exist.
+template <int ROWS, int BYTES, int THREADS>
+__device__ __forceinline__ void loadRows(unsigned to, const Rows& rows, int first, int end, int thread) {
+  constexpr int CHUNKS = BYTES / 16, EACH = 16 / sizeof(Element), LINE = BYTES + ROW_PADDING;
+  // Threads side by side along rows; as many rows at once as that leaves.
+  constexpr int ACROSS = CHUNKS < THREADS ? CHUNKS : THREADS, LINES = THREADS / ACROSS;
+  if (!rows.aligned) return gatherRows<ROWS, BYTES, THREADS>(to, rows, first, end, thread);
+  const int line = thread / ACROSS;
+  if (line >= LINES) return;
+#pragma unroll
+  for (int chunk = thread % ACROSS; chunk < CHUNKS; chunk += ACROSS) {
+    const int bytes = min(max(rows.columns - chunk * EACH, 0), EACH) * (int)sizeof(Element);
+    const Element* from = rowAt(rows.head, rows.stride, first + line) + chunk * EACH;
+#pragma unroll
+    for (int i = 0; i < ROWS; i += LINES) {
+      if (ROWS % LINES != 0 && line + i >= ROWS) break;
+      copy16(to + (line + i) * LINE + chunk * 16, from + i * rows.stride, first + line + i < end ? bytes : 0);
     }
   }
 }
@@ -151,8 +165,8 @@ __device__ __forceinline__ unsigned pack(float low, float high) {
 
 // scores[16 x KEYS] = queries [16][D] x keys [KEYS][D], transposed
 __device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], unsigned queries, unsigned keys, int lane) {
-  const unsigned a = queries + (lane & 15) * KEY_ROW + (lane >> 4) * 16;
-  const unsigned b = keys + ((lane & 7) + (lane >> 4) * 8) * KEY_ROW + (lane >> 3 & 1) * 16;
+  const unsigned a = queries + (lane & 15) * QUERY_ROW + (lane >> 4) * 16;
+  const int row = (lane & 7) + (lane >> 4) * 8, column = (lane >> 3 & 1) * 16;
 #pragma unroll
   for (int i = 0; i < KEYS / 2; i++) scores[i] = 0.f;
 #pragma unroll
@@ -162,7 +176,7 @@ __device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], unsigned que
 #pragma unroll
     for (int j = 0; j < KEYS / 16; j++) {
       unsigned key[4];
-      loadMatrices(key, b + j * 16 * KEY_ROW + k * 32);
+      loadMatrices(key, keys + keyAt(row + 16 * j, column + 32 * k));
       multiply(scores + 8 * j, query, key[0], key[1]);
       multiply(scores + 8 * j + 4, query, key[2], key[3]);
     }
@@ -170,7 +184,7 @@ __device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], unsigned que
 }
 // result[16 x CHUNK] += weights [16][KEYS] x values [KEYS][CHUNK]
 __device__ __forceinline__ void addValues(float (&result)[CHUNK / 2], const float (&weights)[KEYS / 2], unsigned values, int lane) {
-  const unsigned b = values + (lane & 15) * VALUE_ROW + (lane >> 4) * 16;
+  const int row = lane & 15, column = (lane >> 4) * 16;
 #pragma unroll
   for (int k = 0; k < KEYS / 16; k++) {
     // The accumulator's fragment is the first operand's: nothing moves between lanes.
@@ -179,7 +193,7 @@ __device__ __forceinline__ void addValues(float (&result)[CHUNK / 2], const floa
 #pragma unroll
     for (int j = 0; j < CHUNK / 16; j++) {
       unsigned value[4];
-      loadTransposed(value, b + k * 16 * VALUE_ROW + j * 32);
+      loadTransposed(value, values + valueAt(row + 16 * k, column + 32 * j));
       multiply(result + 8 * j, weight, value[0], value[1]);
       multiply(result + 8 * j + 4, weight, value[2], value[3]);
     }
