@@ -1,6 +1,7 @@
 /** `vigil bench compile`: from the text of a function to a kernel that has run, and what does not compile again. */
 import { compile, maskMod, openDevice, scoreMod, Tensor } from "@vigil/attention";
 import type { Device, MaskMod, ScoreMod } from "@vigil/attention";
+import { elementsOf } from "@vigil/attention/testing";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,15 +64,25 @@ const variants: Readonly<Record<string, (n: number, captured: number) => Variant
   }),
 };
 
-const ones = (length: number): Tensor =>
-  new Tensor(new Float32Array(length * D).fill(1), [1, 1, length, D]);
+const ONE_IN_BF16 = 0x3f80;
+
+/** A GPU's fast kernels are those for 16 bits. */
+const dtypeOf = ({ target }: Device): "f32" | "bf16" => (target === "cuda" ? "bf16" : "f32");
+
+const ones = (dtype: "f32" | "bf16", length: number): Tensor => {
+  const size = length * D;
+  const data =
+    dtype === "f32" ? new Float32Array(size).fill(1) : new Uint16Array(size).fill(ONE_IN_BF16);
+  return new Tensor(data, [1, 1, length, D], { dtype });
+};
 
 async function runVariant(variant: Variant, device: Device, length: number): Promise<void> {
-  const tensor = ones(length);
-  const kernel = await compile({ ...variant, D, device });
+  const dtype = dtypeOf(device);
+  const tensor = ones(dtype, length);
+  const kernel = await compile({ ...variant, D, dtype, device });
   const out = await kernel.run(tensor, tensor, tensor);
   // The average of ones is one: a kernel that is not right has not been compiled.
-  if (!out.data.every((element) => Math.abs(element - 1) < 1e-5))
+  if (!elementsOf(out).every((element) => Math.abs(element - 1) < 1e-5))
     throw new Error("internal: a wrong result");
 }
 
@@ -182,7 +193,7 @@ async function measureVariant(
     terminal.progress(`${variant}, from the ${from}`);
     const cacheFolder = join(folder, variant);
     await using device = await openDevice(options.device, { ...options.open, cacheFolder });
-    const keeps = device.target === "native";
+    const keeps = device.target === "native" || device.target === "cuda";
     if (from === "disk" && !keeps) break;
     const measuring = {
       make,
