@@ -1,5 +1,6 @@
 /** Finding a C compiler, and running it without disturbing anybody. */
 import { UnsupportedError } from "../../errors.ts";
+import { atExit } from "./at-exit.ts";
 import { type Machine, node } from "./machine.ts";
 
 export interface Compiler {
@@ -118,7 +119,7 @@ export async function runCompiler({
   });
   const stop = (): void => kill(child.pid);
   signal.addEventListener("abort", stop, { once: true });
-  process.once("exit", stop);
+  const ended = atExit(stop);
   try {
     return await new Promise((resolve, reject) => {
       const complaint: Buffer[] = [];
@@ -133,7 +134,7 @@ export async function runCompiler({
       child.stdin.end(source);
     });
   } finally {
-    process.off("exit", stop);
+    ended();
     signal.removeEventListener("abort", stop);
   }
 }

@@ -55,10 +55,7 @@ interface Work {
 /** Launches under way: what their words point to must not be collected. */
 const running = new Set<LaunchBlock>();
 
-/**
- * Work below this is done on the calling thread, if one thread is to do it: it takes about as long as handing it to another one
- * and hearing back.
- */
+/** Work below this is done by the calling thread at once: it takes about as long as handing it to another one and hearing back. */
 const BRIEF_FLOPS = 2e6;
 
 function workOf({ target, threads, kernel: { spec } }: LaunchContext, launch: Launch): Work {
@@ -161,7 +158,7 @@ async function compute(
 ): Promise<number> {
   const crew = Math.max(1, Math.min(threads, items.length / ITEM_WORDS));
   const isBrief = pairs * flopsPerPair(shape) < BRIEF_FLOPS;
-  if (isBrief && crew === 1 && !background) return library.runHere(entry, block.address, crew);
+  if (isBrief && !background) return library.runHere(entry, block.address, 1);
   const stop = (): void => block.abort();
   signal?.addEventListener("abort", stop, { once: true });
   try {

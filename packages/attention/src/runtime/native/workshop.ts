@@ -1,6 +1,7 @@
 /** From C text to a library that is loaded: from the disk if it was compiled before, else through the compiler. */
 import { compilerFlags, linkerFlags, type NativeTarget } from "../../emit/native/abi.ts";
 import type { DiskCache } from "../shared/disk-cache.ts";
+import { atExit } from "./at-exit.ts";
 import { type Compiler, runCompiler } from "./compiler.ts";
 import { Library } from "./library.ts";
 import { type Koffi, node } from "./machine.ts";
@@ -58,14 +59,13 @@ export class Workshop {
     if (kept !== null) return this.#open(kept);
     const { fs, os, path } = { fs: node.fs(), os: node.os(), path: node.path() };
     const folder = await fs.mkdtemp(path.join(os.tmpdir(), "vigil-native-"));
-    const leave = (): void => node.fsSync().rmSync(folder, { recursive: true, force: true });
-    process.once("exit", leave);
+    const gone = atExit(() => node.fsSync().rmSync(folder, { recursive: true, force: true }));
     try {
       const built = path.join(folder, "kernels.so");
       await this.#compile(source, folder, built);
       return this.#open((await cache.adopt(key, ".so", built)) ?? built);
     } finally {
-      process.off("exit", leave);
+      gone();
       await fs.rm(folder, { recursive: true, force: true });
     }
   }
