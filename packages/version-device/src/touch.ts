@@ -6,7 +6,7 @@ import { entryAt, head, pointerOf, TYPE, TYPE_MASK } from "./formats/entry.ts";
 import { ENTRY_BYTES, LINE_BITS, LINES_PER_PAGE, UNEVEN_BYTES } from "./formats/geometry.ts";
 
 /** Lines whose memory is loaded together. */
-export const TOUCHED = 64;
+export const TOUCHED = 32;
 
 /** Whether lines lie further apart than neighbours in a sweep. */
 const isScattered = (lines: Uint32Array, from: number, to: number): boolean =>

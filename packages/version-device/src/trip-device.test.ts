@@ -357,6 +357,12 @@ describe("a full device", () => {
     expect(device.statistics().bytes.dynamicFree).toBe(4 * UNEVEN_BYTES);
     expect(updated(device, 6 * 64 + 6, 126)).toBe(9 + 128);
     checkMemory(device);
+    // Blocks that moved have left nothing behind: between the lists are zeros.
+    const { arena } = device.memory;
+    const { memory } = arena;
+    const low = arena.layout("uneven").extent * UNEVEN_BYTES;
+    const high = memory.byteLength - arena.layout("full").extent * FULL_BYTES;
+    expect(new Uint8Array(memory.buffer, low, high - low).every((byte) => byte === 0)).toBe(true);
     const out = new Uint32Array(1);
     for (const number of [0, 2, 4]) {
       device.read(Uint32Array.of(number * 64 + number), out);
@@ -419,6 +425,20 @@ describe("a reset", () => {
     ]);
     device.commit(Uint32Array.of(0));
     expect(device.update(Uint32Array.of(64), out)).toBe(1);
+  });
+
+  test("wherever it falls, nothing behind it is updated", () => {
+    for (let before = 0; before < 64; before++) {
+      const device = withBase(9, 2);
+      device.free(Uint32Array.of(1), Float64Array.of(1));
+      const lines = Uint32Array.from({ length: 65 }, (_, at) => (at < before ? at : 63));
+      lines[before] = 64;
+      const out = new Uint32Array(65);
+      expect(device.update(lines, out)).toBe(before + 1);
+      expect(out[before]).toBe(9 + RESET_FLAG);
+      device.read(Uint32Array.of(63), out);
+      expect(out[0]).toBe(9);
+    }
   });
 
   test("upper versions of empty pages never move back, and one that was used is used up", () => {
@@ -509,6 +529,36 @@ describe("the coin", () => {
     };
     expect([2 ** 20, 2 ** 31, 2 ** 19, 1].map(isReset)).toEqual([true, true, false, false]);
   });
+});
+
+test("a batch gives what its lines give one by one, scattered or not, up to one that does not exist", () => {
+  const pages = 500;
+  const limits = { pages, dynamicBytes: 40 * UNEVEN_BYTES, pendingResets: pages };
+  const number = fc.integer({ min: 0, max: (pages + 1) * 64 });
+  const near = fc
+    .tuple(number, fc.integer({ min: 1, max: 130 }))
+    .map(([first, length]) => Array.from({ length }, (_, at) => first + at));
+  const batch = fc.oneof(fc.array(number, { maxLength: 200 }), near);
+  fc.assert(
+    fc.property(fc.nat(), fc.array(batch, { maxLength: 12 }), (seed, batches) => {
+      const [whole, single] = [0, 1].map(() =>
+        opened(new TripDevice({ capacity: limits, random: seededSource(seed), resetBits: 8 })),
+      );
+      if (whole === undefined || single === undefined) return;
+      for (const lines of batches) {
+        const [ours, theirs] = [new Uint32Array(lines.length), new Uint32Array(lines.length)];
+        const done = whole.update(Uint32Array.from(lines), ours);
+        let at = 0;
+        while (at < lines.length) {
+          if (single.update(item(lines[at] ?? 0), theirs.subarray(at)) === 0) break;
+          if ((theirs[at++] ?? 0) >= RESET_FLAG) break;
+        }
+        expect([done, lines.length === 0 || whole.refusal === single.refusal]).toEqual([at, true]);
+        expect(ours).toEqual(theirs);
+      }
+    }),
+    { numRuns: 60 * scale, seed: 5 },
+  );
 });
 
 test("lines of pages that do not exist are refused, and the batch stops there", () => {

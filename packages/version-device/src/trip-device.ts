@@ -285,22 +285,16 @@ export class TripDevice {
     }
   }
 
-  /** The line's version is base or base + 1; two above base needs an offset. */
+  /** A flat page whose update the inner loop left: the line is the first since the base moved, or for the second time. */
   #updateFlat(page: number, at: number, word: number, line: number): number {
     const entries = this.#entries;
     const here = halfAt(at, line);
-    const bits = half(entries, here);
     const mask = 1 << (line & 31);
-    if ((bits & mask) !== 0) return this.#upgradeToUneven(page, at, word, line);
-    const others = half(entries, halfAt(at, line ^ 32));
-    if ((bits | others) === 0) {
-      const coin = this.#toss(page, at, word);
-      if (coin !== TAILS) return coin;
-    }
-    const version = (baseOf(word) + 1) & STEALTH_MASK;
-    if (((bits | mask) & others) === -1) setFlat(entries, at, version);
-    else setHalf(entries, here, bits | mask);
-    return version;
+    if ((half(entries, here) & mask) !== 0) return this.#upgradeToUneven(page, at, word, line);
+    const coin = this.#toss(page, at, word);
+    if (coin !== TAILS) return coin;
+    setHalf(entries, here, mask);
+    return (baseOf(word) + 1) & STEALTH_MASK;
   }
 
   /** The line's bit is set already, so it leads; its offset becomes 2. */

@@ -68,6 +68,24 @@ describe.each([
   });
 });
 
+test.each([
+  [
+    "uneven",
+    UNEVEN_BYTES,
+    (view: DataView, at: number) => setOffset(view, 0, at, offsetOf(view, 0, at) + 1),
+  ],
+  [
+    "full",
+    FULL_BYTES,
+    (view: DataView, at: number) => setVersion(view, 0, at, versionOf(view, 0, at) + 1),
+  ],
+] as const)("an %s block reaches no byte behind its last", (_, bytes, raise) => {
+  const view = new DataView(new ArrayBuffer(bytes));
+  expect(() => {
+    for (let at = 0; at < 64; at++) raise(view, at);
+  }).not.toThrow();
+});
+
 describe("offsets", () => {
   const offsets = fc.array(fc.integer({ min: 0, max: MAX_OFFSET }), {
     minLength: 64,
