@@ -62,6 +62,7 @@ __device__ __forceinline__ void visit(const Maps& maps, const Params& params, co
   for (int stage = 0; stage < STAGES - 1; stage++) load(stage);
   ${awaitQueries}
   __syncthreads();
+  const Queries held = queriesOf(shared + QUERIES, lane);
   float scores[KEYS / 2];
   for (int stage = 0, round = 0; left != 0; left &= left - 1) {
     const int number = __ffsll(left) - 1;
@@ -71,7 +72,7 @@ __device__ __forceinline__ void visit(const Maps& maps, const Params& params, co
     load(stage == 0 ? STAGES - 1 : stage - 1);
     ring.await(stage, round, step.key, split.end, lane);
     __syncwarp();
-    scoresOf(scores, shared + QUERIES, keyTile, lane);
+    scoresOf(scores, held, keyTile, lane);
     if (listing.whole >> number & 1) adjust<false>(params, rows, step, scores, lane);
     else adjust<true>(params, rows, step, scores, lane);
     rescale(result, weigh(state, scores));

@@ -57,6 +57,12 @@ __device__ __forceinline__ void pass(const Params& params, const Item& item, uns
     loadValues(0);
     copyCommit();
   }
+  Queries held{};
+  if (steps > 0) {
+    copyWait<1>();
+    __syncthreads();
+    held = queriesOf(shared + warp * 16 * QUERY_ROW, lane);
+  }
   for (int i = 0; i < steps; i++) {
     const int buffer = i & 1;
     step = next;
@@ -66,7 +72,7 @@ __device__ __forceinline__ void pass(const Params& params, const Item& item, uns
     __syncthreads();
     if (i + 1 < steps) loadKeys(buffer ^ 1);
     copyCommit();
-    scoresOf(scores, shared + warp * 16 * KEY_ROW, keyTiles + buffer * KEY_TILE, lane);
+    scoresOf(scores, held, keyTiles + buffer * KEY_TILE, lane);
     if (i < item.maskedSteps) adjust<true>(params, rows, step, scores, lane);
     else adjust<false>(params, rows, step, scores, lane);
     rescale(result, weigh(state, scores));

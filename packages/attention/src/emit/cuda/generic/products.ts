@@ -28,16 +28,31 @@ __device__ __forceinline__ unsigned pack(float low, float high) {
   return pair;
 }
 
+// 16 rows of queries: in registers, unless they are too many.
+constexpr bool HELD = D_PADDED <= 128;
+struct Queries { unsigned at, held[HELD ? D_PADDED / 16 : 1][4]; };
+__device__ __forceinline__ Queries queriesOf(unsigned rows, int lane) {
+  Queries queries{rows + (lane & 15) * QUERY_ROW + (lane >> 4) * 16, {}};
+  if constexpr (HELD) {
+#pragma unroll
+    for (int k = 0; k < D_PADDED / 16; k++) loadMatrices(queries.held[k], queries.at + k * 32);
+  }
+  return queries;
+}
 // scores[16 x KEYS] = queries [16][D] x keys [KEYS][D], transposed
-__device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], unsigned queries, unsigned keys, int lane) {
-  const unsigned a = queries + (lane & 15) * QUERY_ROW + (lane >> 4) * 16;
+__device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], const Queries& queries, unsigned keys, int lane) {
   const int row = (lane & 7) + (lane >> 4) * 8, column = (lane >> 3 & 1) * 16;
 #pragma unroll
   for (int i = 0; i < KEYS / 2; i++) scores[i] = 0.f;
 #pragma unroll
   for (int k = 0; k < D_PADDED / 16; k++) {
-    unsigned query[4];
-    loadMatrices(query, a + k * 32);
+    unsigned query[4] = {};
+    if constexpr (HELD) {
+#pragma unroll
+      for (int i = 0; i < 4; i++) query[i] = queries.held[k][i];
+    } else {
+      loadMatrices(query, queries.at + k * 32);
+    }
 #pragma unroll
     for (int j = 0; j < KEYS / 16; j++) {
       unsigned key[4];
@@ -81,9 +96,11 @@ __device__ __forceinline__ void addDot(float& sum, float4 a, float4 b) {
   sum = fmaf(a.w, b.w, fmaf(a.z, b.z, fmaf(a.y, b.y, fmaf(a.x, b.x, sum))));
 }
 
+struct Queries { unsigned at; };
+__device__ __forceinline__ Queries queriesOf(unsigned rows, int lane) { return {rows + (lane >> 2) * QUERY_ROW}; }
 // scores[16 x KEYS] = queries [16][D] x keys [KEYS][D], transposed
-__device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], unsigned queries, unsigned keys, int lane) {
-  const unsigned a = queries + (lane >> 2) * QUERY_ROW, b = keys + 2 * (lane & 3) * KEY_ROW;
+__device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], const Queries& queries, unsigned keys, int lane) {
+  const unsigned a = queries.at, b = keys + 2 * (lane & 3) * KEY_ROW;
 #pragma unroll
   for (int i = 0; i < KEYS / 2; i++) scores[i] = 0.f;
 #pragma unroll 1

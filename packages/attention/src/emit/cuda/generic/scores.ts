@@ -122,7 +122,9 @@ __device__ __forceinline__ float2 weigh(Softmax& state, float (&scores)[KEYS / 2
   }
   return make_float2(shrink[0], shrink[1]);
 }
+// Most steps find no larger score, in none of the warp's rows: then there is nothing to do.
 template <int N> __device__ __forceinline__ void rescale(float (&result)[N], float2 shrink) {
+  if (!__any_sync(~0u, shrink.x != 1.f || shrink.y != 1.f)) return;
 #pragma unroll
   for (int i = 0; i < N; i++) result[i] *= i & 2 ? shrink.y : shrink.x;
 }

@@ -85,6 +85,7 @@ template <typename T> static void exchange(const T& mine, T (&all)[32]) {
 template <typename T> T __shfl_xor_sync(unsigned, T x, int mask) { T all[32]; exchange(x, all); return all[(current->at & 31) ^ mask]; }
 template <typename T> T __shfl_sync(unsigned, T x, int from) { T all[32]; exchange(x, all); return all[from & 31]; }
 static unsigned __ballot_sync(unsigned, bool x) { bool all[32]; exchange(x, all); unsigned bits = 0; for (int i = 0; i < 32; i++) bits |= (unsigned)all[i] << i; return bits; }
+static bool __any_sync(unsigned mask, bool x) { return __ballot_sync(mask, x) != 0; }
 static unsigned __reduce_or_sync(unsigned, unsigned x) { unsigned all[32]; exchange(x, all); for (unsigned y : all) x |= y; return x; }
 static unsigned __reduce_and_sync(unsigned, unsigned x) { unsigned all[32]; exchange(x, all); for (unsigned y : all) x &= y; return x; }
 

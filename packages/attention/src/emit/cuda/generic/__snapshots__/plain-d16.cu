@@ -163,16 +163,31 @@ __device__ __forceinline__ unsigned pack(float low, float high) {
   return pair;
 }
 
+// 16 rows of queries: in registers, unless they are too many.
+constexpr bool HELD = D_PADDED <= 128;
+struct Queries { unsigned at, held[HELD ? D_PADDED / 16 : 1][4]; };
+__device__ __forceinline__ Queries queriesOf(unsigned rows, int lane) {
+  Queries queries{rows + (lane & 15) * QUERY_ROW + (lane >> 4) * 16, {}};
+  if constexpr (HELD) {
+#pragma unroll
+    for (int k = 0; k < D_PADDED / 16; k++) loadMatrices(queries.held[k], queries.at + k * 32);
+  }
+  return queries;
+}
 // scores[16 x KEYS] = queries [16][D] x keys [KEYS][D], transposed
-__device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], unsigned queries, unsigned keys, int lane) {
-  const unsigned a = queries + (lane & 15) * QUERY_ROW + (lane >> 4) * 16;
+__device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], const Queries& queries, unsigned keys, int lane) {
   const int row = (lane & 7) + (lane >> 4) * 8, column = (lane >> 3 & 1) * 16;
 #pragma unroll
   for (int i = 0; i < KEYS / 2; i++) scores[i] = 0.f;
 #pragma unroll
   for (int k = 0; k < D_PADDED / 16; k++) {
-    unsigned query[4];
-    loadMatrices(query, a + k * 32);
+    unsigned query[4] = {};
+    if constexpr (HELD) {
+#pragma unroll
+      for (int i = 0; i < 4; i++) query[i] = queries.held[k][i];
+    } else {
+      loadMatrices(query, queries.at + k * 32);
+    }
 #pragma unroll
     for (int j = 0; j < KEYS / 16; j++) {
       unsigned key[4];
@@ -300,7 +315,9 @@ __device__ __forceinline__ float2 weigh(Softmax& state, float (&scores)[KEYS / 2
   }
   return make_float2(shrink[0], shrink[1]);
 }
+// Most steps find no larger score, in none of the warp's rows: then there is nothing to do.
 template <int N> __device__ __forceinline__ void rescale(float (&result)[N], float2 shrink) {
+  if (!__any_sync(~0u, shrink.x != 1.f || shrink.y != 1.f)) return;
 #pragma unroll
   for (int i = 0; i < N; i++) result[i] *= i & 2 ? shrink.y : shrink.x;
 }
@@ -347,6 +364,12 @@ __device__ __forceinline__ void pass(const Params& params, const Item& item, uns
     loadValues(0);
     copyCommit();
   }
+  Queries held{};
+  if (steps > 0) {
+    copyWait<1>();
+    __syncthreads();
+    held = queriesOf(shared + warp * 16 * QUERY_ROW, lane);
+  }
   for (int i = 0; i < steps; i++) {
     const int buffer = i & 1;
     step = next;
@@ -356,7 +379,7 @@ __device__ __forceinline__ void pass(const Params& params, const Item& item, uns
     __syncthreads();
     if (i + 1 < steps) loadKeys(buffer ^ 1);
     copyCommit();
-    scoresOf(scores, shared + warp * 16 * KEY_ROW, keyTiles + buffer * KEY_TILE, lane);
+    scoresOf(scores, held, keyTiles + buffer * KEY_TILE, lane);
     if (i < item.maskedSteps) adjust<true>(params, rows, step, scores, lane);
     else adjust<false>(params, rows, step, scores, lane);
     rescale(result, weigh(state, scores));
