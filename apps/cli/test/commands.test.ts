@@ -154,6 +154,9 @@ describe("run", () => {
       /--svg: expected a file that can be written/,
     ],
     [["bench", "everything"], /<what>: expected one of attention, decode, mask, compile, peers/],
+    [["emit"], /<variant>: expected one variant, got none/],
+    [["emit", "causal", "--variant", "alibi"], /<variant>: expected one variant, got two/],
+    [["emit", "causal", "--target", "cuda", "--head-dim", "513"], /--head-dim: expected/],
     [["bench", "decode"], /--device: expected cuda, got wasm/],
     [["verify", "--quick", "--full"], /--quick: expected no --full/],
     [["demo", "--tokens", "1"], /--tokens: expected an integer from 256 to 8192, got "1"/],
@@ -201,6 +204,15 @@ describe("show and emit", () => {
       code: 0,
       out: expect.stringContaining("Full attention"),
     });
+  });
+
+  test("emit prints a CUDA kernel without a GPU, and says what it is", async () => {
+    const argv = ["--variant", "alibi", "--target", "cuda", "--head-dim", "128", "--dtype", "bf16"];
+    const { code, out } = await run("emit", ...argv);
+    expect(code).toBe(0);
+    expect(out).toMatch(/__global__/);
+    const { json } = await run("emit", ...argv, "--arch", "sm_80", "--json");
+    expect(json()).toMatchObject({ target: "cuda", what: "source", D: 128, dtype: "bf16" });
   });
 
   test("emit prints the IR and the kernel", async () => {

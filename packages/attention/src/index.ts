@@ -1,5 +1,6 @@
 /** The public API of `@vigil/attention`; nothing inside the package imports this file. */
 export { attention } from "./api/attention.ts";
+export { kernelText, type KernelText, type KernelTextOptions } from "./api/kernel-text.ts";
 export { compile, type CompiledAttention, type CompileOptions } from "./api/compile.ts";
 export {
   and,

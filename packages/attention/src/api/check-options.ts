@@ -3,6 +3,7 @@ import { checkNames, describe, typeError } from "../errors.ts";
 import type { AttentionOptions, RunOptions } from "./options.ts";
 import type { BlockMaskOptions } from "./block-mask.ts";
 import type { CompileOptions } from "./compile.ts";
+import type { KernelTextOptions } from "./kernel-text.ts";
 import type { DeviceOptions } from "./open-device.ts";
 import type { CropOptions } from "../mask/crop-options.ts";
 import type { SliceOptions } from "../mask/slice.ts";
@@ -26,6 +27,7 @@ const variant = { score: true, mask: true, device: true, blockSize: true } as co
 const names: {
   readonly attention: Names<AttentionOptions>;
   readonly compile: Names<CompileOptions>;
+  readonly kernelText: Names<KernelTextOptions>;
   readonly run: Names<RunOptions>;
   readonly blockMask: Names<BlockMaskOptions>;
   readonly crop: Names<CropOptions>;
@@ -34,6 +36,10 @@ const names: {
 } = {
   attention: { ...variant, ...run },
   compile: { ...variant, D: true, Dv: true, dtype: true, schedule: true },
+  kernelText: {
+    ...{ score: true, mask: true, D: true, Dv: true, dtype: true, schedule: true },
+    ...{ target: true, arch: true, exact: true },
+  },
   run,
   blockMask: {
     B: true,

@@ -312,6 +312,22 @@ class Compiled implements CompiledAttention {
   }) as RunVariant;
 }
 
+/** What a kernel's text depends on besides functions. */
+export type KernelOptions = Pick<CompileOptions, "D" | "Dv" | "dtype" | "schedule">;
+
+function checkedKernel(options: KernelOptions): SpecOptions {
+  const { D, Dv = D, dtype = "f32", schedule = "forward" } = options;
+  check.checkHeadSize("D", D);
+  check.checkHeadSize("Dv", Dv);
+  check.checkFloatType("dtype", dtype);
+  check.checkSchedule(schedule);
+  return { D, Dv, dtype, schedule };
+}
+
+/** The spec of a variant's kernel, for whoever writes its text. */
+export const specOfVariant = (options: Variant & KernelOptions): KernelSpec =>
+  specOf(traceVariant(variantOf(options)), checkedKernel(options));
+
 /**
  * Compiles a variant ahead of its first call, and shows what became of it.
  *
@@ -325,11 +341,7 @@ class Compiled implements CompiledAttention {
  */
 export async function compile(options: CompileOptions): Promise<CompiledAttention> {
   checkOptions("compile", options);
-  const { D, Dv = D, dtype = "f32", schedule = "forward" } = options;
-  check.checkHeadSize("D", D);
-  check.checkHeadSize("Dv", Dv);
-  check.checkFloatType("dtype", dtype);
-  check.checkSchedule(schedule);
+  const { D, Dv, dtype, schedule } = checkedKernel(options);
   check.checkBlockSize(options.blockSize);
   const mods = variantOf(options);
   const variant = traceVariant(mods);
