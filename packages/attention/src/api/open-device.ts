@@ -182,7 +182,8 @@ export async function chooseDevice(options: DeviceOptions = {}): Promise<Opened>
  *
  * - "cuda": an NVIDIA GPU of compute capability 8.0 or later, through its driver and NVRTC; Node with the package koffi. Its
  *   device also keeps tensors: `upload`, `empty`, `wrap`.
- * - "native": C that this machine's gcc or clang compiles; Node on Linux, x86-64 with AVX2, and the package koffi.
+ * - "native": C that this machine's gcc or clang compiles; Node on Linux, x86-64 with AVX2, and the package koffi. It reads and
+ *   writes tensors where they lie while the event loop turns: do not change or transfer their memory before the answer.
  * - "wasm": WebAssembly SIMD, in Node and browsers.
  * - "reference": float64, four loops, slow: the meaning that everything else is checked against.
  * - "auto" (default): the fastest target here, or the one that the environment variable VIGIL_DEVICE names.
