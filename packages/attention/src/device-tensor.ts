@@ -60,6 +60,8 @@ export class DeviceTensor implements Disposable {
   readonly byteOffset: number;
   readonly #memory: bigint | object;
   readonly #release: (() => void) | null;
+  /** Whose memory this is a view of. */
+  #owner: DeviceTensor | null = null;
   #freed = false;
 
   /** @throws RangeError a length or stride is not an integer of at least 0, or the offset lies inside an element */
@@ -87,13 +89,14 @@ export class DeviceTensor implements Disposable {
     return this.shape.reduce((product, length) => product * length, 1);
   }
 
+  /** Whether its memory has been given back, by it or by the tensor that it is a view of. */
   get isFreed(): boolean {
-    return this.#freed;
+    return this.#freed || this.#owner?.isFreed === true;
   }
 
   /** Where the memory begins; `byteOffset` comes on top. @throws TypeError it has been freed */
   get memory(): bigint | object {
-    if (!this.#freed) return this.#memory;
+    if (!this.isFreed) return this.#memory;
     const remedy = "free it after its last use";
     throw typeError({ name: "tensor", expected: "a tensor in use", got: "a freed one", remedy });
   }
@@ -113,10 +116,12 @@ export class DeviceTensor implements Disposable {
     return (last + 1) * bytesOf(this.dtype);
   }
 
-  /** The same elements in another shape or order; only this tensor frees them. */
+  /** The same elements in another shape or order; they are there until this tensor is freed. */
   view(shape: readonly number[], strides: readonly number[]): DeviceTensor {
     const { home, memory, dtype, byteOffset } = this;
-    return new DeviceTensor({ home, memory, dtype, byteOffset, shape, strides });
+    const view = new DeviceTensor({ home, memory, dtype, byteOffset, shape, strides });
+    view.#owner = this;
+    return view;
   }
 
   /** The elements as a tensor in this process's memory, row-major without gaps. Waits for calls that write them. */

@@ -100,12 +100,17 @@ export class CudaDevice implements ResidentDevice {
     return new DeviceTensor({ home: this, memory: block.address, dtype, shape, release });
   }
 
+  /** @throws TypeError not an address of this GPU's memory: kernels that read such a one would end the process's use of the GPU */
   wrap(parts: Omit<DeviceTensorParts, "home">): DeviceTensor {
-    this.#checkOpen();
-    if (typeof parts.memory === "bigint") return new DeviceTensor({ ...parts, home: this });
-    const remedy = "pass the address as a bigint";
-    const got = describe(parts.memory);
-    throw typeError({ name: "memory", expected: "an address of GPU memory", got, remedy });
+    this.#enter();
+    const { memory } = parts;
+    if (typeof memory === "bigint" && this.#core.gpu.holds(memory)) {
+      return new DeviceTensor({ ...parts, home: this });
+    }
+    const got = typeof memory === "bigint" ? `0x${memory.toString(16)}` : describe(memory);
+    const expected = `an address of memory of ${this.#core.gpu.facts.name}, as a bigint`;
+    const remedy = "copy arrays there with await device.upload(tensor)";
+    throw typeError({ name: "memory", expected, got, remedy });
   }
 
   async read(tensor: DeviceTensor): Promise<Tensor> {

@@ -1,7 +1,7 @@
 /** One GPU: what it is, its context, and this thread's being in it. */
 import { describe, rangeError, UnsupportedError } from "../../errors.ts";
 import type { Driver } from "./driver.ts";
-import { DEVICE_ATTRIBUTE } from "./functions.ts";
+import { DEVICE_ATTRIBUTE, POINTER_ATTRIBUTE } from "./functions.ts";
 import { textOf } from "./native.ts";
 
 export interface GpuFacts {
@@ -79,6 +79,14 @@ export class Gpu {
     this.#handle = handle;
     const doing = `opening ${facts.name}`;
     this.#context = driver.out64((out) => driver.call.cuDevicePrimaryCtxRetain(doing, out, handle));
+  }
+
+  /** Whether an address lies in this GPU's memory, as far as the driver knows. */
+  holds(address: bigint): boolean {
+    const ordinal = new Int32Array(1).fill(-1);
+    const { cuPointerGetAttribute } = this.driver.library.functions;
+    const code = cuPointerGetAttribute(ordinal, POINTER_ATTRIBUTE.deviceOrdinal, address);
+    return code === 0 && ordinal[0] === this.facts.ordinal;
   }
 
   /** Makes this thread's next calls this GPU's: other devices, and other users of the driver, may have been in between. */

@@ -164,8 +164,10 @@ describe("mistakes", () => {
     await expect(out).rejects.toThrow(
       /out: expected memory of its own, got memory shared with query/,
     );
+    const view = key.view(key.shape, key.strides);
     key.free();
     await expect(attention(query, key, value)).rejects.toThrow(/key: .*got a freed one/);
+    await expect(attention(query, view, value)).rejects.toThrow(/key: .*got a freed one/);
     await expect(key.read()).rejects.toThrow(/a freed one/);
   });
 
@@ -175,13 +177,12 @@ describe("mistakes", () => {
     await expect(attention(query, key, half)).rejects.toThrow(/value\.dtype: expected f32/);
     const short = device.empty([2, 2, 5, 32], "f32");
     await expect(attention(query, key, short)).rejects.toThrow(/value's length \(axis 2\)/);
-    expect(() => device.wrap({ memory: {}, dtype: "f32", shape: [1] })).toThrow(/an address/);
-    expect(() => device.wrap({ memory: 8n, dtype: "f32", shape: [1], byteOffset: 2 })).toThrow(
-      /byteOffset: expected a multiple of 4 bytes/,
-    );
-    expect(() => device.wrap({ memory: 8n, dtype: "f32", shape: [1, 2], strides: [1] })).toThrow(
-      /strides: expected 2 of them/,
-    );
+    const wrap = (parts: object) => (): unknown =>
+      device.wrap({ memory: query.address, dtype: "f32", shape: [1], ...parts });
+    expect(wrap({ memory: {} })).toThrow(/an address of memory of Fake GPU.*got an Object/);
+    expect(wrap({ memory: 8n })).toThrow(/got 0x8; copy arrays there/);
+    expect(wrap({ byteOffset: 2 })).toThrow(/byteOffset: expected a multiple of 4 bytes/);
+    expect(wrap({ shape: [1, 2], strides: [1] })).toThrow(/strides: expected 2 of them/);
     const integers = new Tensor(new Int32Array(4), [4]);
     await expect(device.upload(integers)).rejects.toThrow(/f32, f16 or bf16, got one of i32/);
   });

@@ -92,6 +92,12 @@ class AddressSpace {
     return base;
   }
 
+  has(address: bigint): boolean {
+    return [...this.regions.values()].some(
+      ({ base, buffer }) => address >= base && address < base + BigInt(buffer.byteLength),
+    );
+  }
+
   remove(base: bigint): boolean {
     return this.regions.delete(base);
   }
@@ -349,7 +355,8 @@ export class FakeGpu {
       this.memory.view(address, Number(bytes)).fill(value);
       return codes.success;
     },
-    cuPointerGetAttribute: () => codes.invalidValue,
+    cuPointerGetAttribute: (out, _attribute, address) =>
+      this.memory.has(address) ? put32(out, 0) : codes.invalidValue,
     cuTensorMapEncodeTiled: (map, _type, rank, address) => {
       if (rank !== 5 || address % 16n !== 0n) return codes.invalidValue;
       return put64(map, address);
