@@ -30,7 +30,7 @@ const state = (spec: KernelSpec): string => `\
 ${placeMembers(spec)}\
   float result[DV / 2], scores[KEYS / 2];
   unsigned weights[KEYS / 4];  // pairs of 16-bit numbers
-  float reference[2], largest[2], sum[2], correction[2];
+  float reference[2], largest[2], sum[2], correction[2], inverse[2];
   bool moved;
   int left;  // steps
 
@@ -42,6 +42,7 @@ ${placeMembers(spec)}\
     keyTile = descriptor(shared.keys(0), 16, 8 * SLAB * 2, SLAB);
     valueTile = descriptor(shared.values(0), KEYS * SLAB_V * 2, 8 * SLAB_V * 2, SLAB_V);
     setFactor(${spec.score === null ? "params.scale" : "1.f"});
+    clearResult();
     if (group == GROUPS - 1) asm volatile("bar.arrive 1, 256;" ::: "memory");
   }
 `;
@@ -96,6 +97,10 @@ const products = `\
 #pragma unroll
     for (int i = 0; i < KEYS / 4; i++) weights[i] = pack(scores[2 * i], scores[2 * i + 1]);
   }
+  __device__ __forceinline__ void clearResult() {
+#pragma unroll
+    for (int i = 0; i < DV / 2; i++) result[i] = 0.f;
+  }
   __device__ __forceinline__ void rescale() {
     if (!moved) return;
 #pragma unroll
@@ -120,40 +125,59 @@ const clearTail = `\
   }
 `;
 
+/**
+ * Two loops of steps. The tight one is of whole steps; the other also begins items: the products of an item's first queries and keys
+ * run together with those of the last weights and values of the item before, whose end is so under the start of the next.
+ */
 const steps = (readsKeys: boolean): string => `\
-  // Products of a step's queries and keys, and of the weights and values of the step before, in flight together.
-  template <bool MASKED> __device__ __forceinline__ void step() {
+  template <bool MASKED> __device__ __forceinline__ void soften(int4 told) {
+    pin(scores);
+    releaseKeys();
+    adjust<MASKED>(told);
+    weigh();
+    pin(scores);
+    productsWait<0>();
+    pin(result);
+    pin(scores);
+    packWeights();
+  }
+  __device__ __forceinline__ void wholeStep() {
     awaitKeys();
     int4 told{};
-    if constexpr (${readsKeys ? "true" : "MASKED"}) told = loadWords(shared.step(keys.at));
+    ${readsKeys ? "told = loadWords(shared.step(keys.at));" : ""}
     take();
     computeScores();
     awaitValues();
     addValues();
     give();
     productsWait<1>();
-    pin(scores);
-    releaseKeys();
-    soften<MASKED>(told);
-    pin(scores);
-    productsWait<0>();
-    pin(result);
-    pin(scores);
+    soften<false>(told);
     releaseValues();
-    packWeights();
     rescale();
   }
-  // The only step that may reach past the last existing key.
-  __device__ __forceinline__ void firstStep() {
+  // pending: there are weights of a step before; first: of the item, before: the place of the item before.
+  __device__ __forceinline__ void maskedStep(bool pending, bool first, int before) {
     awaitKeys();
     const int4 told = loadWords(shared.step(keys.at));
+    take();
     computeScores();
-    productsWait<0>();
-    pin(scores);
-    releaseKeys();
+    if (pending) {
+      awaitValues();
+      addValues();
+    } else {
+      productsCommit();
+    }
+    give();
+    productsWait<1>();
     soften<true>(told);
-    packWeights();
-    if (told.y < params.N && told.x + KEYS > told.y) clearTail(max(told.y - told.x, 0));
+    if (pending) releaseValues();
+    if (first) {
+      if (pending) storeResult(before);
+      clearResult();
+      if (told.y < params.N && told.x + KEYS > told.y) clearTail(max(told.y - told.x, 0));
+    } else {
+      rescale();
+    }
   }
   __device__ __forceinline__ void lastValues() {
     awaitValues();
@@ -164,27 +188,47 @@ const steps = (readsKeys: boolean): string => `\
   }
 `;
 
-const item = (spec: KernelSpec, exact: boolean): string => `\
-  __device__ __forceinline__ void computeItem(int place, int maskedSteps, int wholeSteps) {
+const items = (spec: KernelSpec, exact: boolean): string => `\
+  __device__ __forceinline__ void beginItem(int place) {
 ${placeValues(spec, exact)}\
     for (int r = 0; r < 2; r++) {
       reference[r] = largest[r] = -INFINITY_F;
       sum[r] = 0.f;
     }
-#pragma unroll
-    for (int i = 0; i < DV / 2; i++) result[i] = 0.f;
-    left = maskedSteps + wholeSteps;
-    if (left == 0) {
-      release(shared.queryEmpty(queries.at));
-    } else {
-      firstStep();
-      for (int i = maskedSteps - 1; i > 0; i--) step<true>();
+  }
+  __device__ __forceinline__ void run() {
+    bool pending = false;  // the values of the last step of the item before
+    for (int place = 0, before = 0;; before = place, place = (place + 1) % PLACES) {
+      barrierWait(shared.queryFull(queries.at), queries.parity);
+      const int4 work = loadWords(shared.item(place) + 16);
+      const int maskedSteps = uniform(work.x), wholeSteps = uniform(work.y);
+      left = maskedSteps + wholeSteps;
+      if (left <= 0 && pending) {
+        lastValues();
+        storeResult(before);
+        clearResult();
+        pending = false;
+      }
+      if (left < 0) return;
+      beginItem(place);
+      if (left > 0) {
+        bool first = true;
 #pragma unroll 1
-      while (left > 0) step<false>();
-      lastValues();
+        for (int i = max(maskedSteps, 1); i > 0; i--) {
+          maskedStep(pending, first, before);
+          pending = true;
+          first = false;
+        }
+#pragma unroll 1
+        while (left > 0) wholeStep();
+        finishSums(place);
+      } else {
+        release(shared.queryEmpty(queries.at));
+        finishSums(place);
+        storeResult(place);
+      }
+      queries.next();
     }
-    queries.next();
-    finish(place);
   }
 `;
 
@@ -196,24 +240,9 @@ ${protocol}
 ${products}
 ${adjust(spec, exact)}
 ${weigh}
-  template <bool MASKED> __device__ __forceinline__ void soften(int4 told) {
-    adjust<MASKED>(told);
-    weigh();
-  }
 ${clearTail}
 ${steps(spec.score !== null)}
 ${finish}
-${item(spec, exact)}\
+${items(spec, exact)}\
 };
-
-__device__ __forceinline__ void consume(const Params& params, Shared shared, int group) {
-  Consumer consumer(params, shared, group);
-  for (int place = 0;; place = (place + 1) % (2 * QUERY_BUFFERS)) {
-    barrierWait(shared.queryFull(consumer.queries.at), consumer.queries.parity);
-    const int4 work = loadWords(shared.item(place) + 16);
-    const int maskedSteps = uniform(work.x), wholeSteps = uniform(work.y);
-    if (maskedSteps < 0) return;
-    consumer.computeItem(place, maskedSteps, wholeSteps);
-  }
-}
 `;

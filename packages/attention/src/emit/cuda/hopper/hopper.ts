@@ -36,10 +36,11 @@ extern "C" __global__ void __launch_bounds__(${128 * (groups + 1)}, 1) ${ENTRY}(
   __syncthreads();
   if (role == 0) {
     asm volatile("setmaxnreg.dec.sync.aligned.u32 ${producerRegisters};");
-    if (threadIdx.x == 0) produce(&queryMap, &keyMap, &valueMap, params, shared);
+    if (threadIdx.x == 0)
+      Producer{&queryMap, &keyMap, &valueMap, params, shared, {0, 1}, {0, 1}, {0, 1}, 0, 0, 0}.run();
   } else {
     asm volatile("setmaxnreg.inc.sync.aligned.u32 ${consumerRegisters};");
-    consume(params, shared, role - 1);
+    Consumer(params, shared, role - 1).run();
   }
 }
 `;

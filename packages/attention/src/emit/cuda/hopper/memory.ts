@@ -3,19 +3,31 @@ import { internalError } from "../../../errors.ts";
 import type { KernelSpec } from "../../../runtime/device.ts";
 import { type HopperTile, sharedLayout, slabColumns } from "./tile.ts";
 
+/**
+ * Items whose places are kept. One is told a whole item ahead, and read again when the next has begun, in the same step that may
+ * release the next one's queries: with two query buffers five places are in use.
+ */
+const PLACES = 8;
 const LARGEST_QUERY_BUFFERS = 2;
 const LARGEST_STAGES = 4;
 
-/** Bytes: an item of 8 words, a step of 4, a barrier. */
-const [ITEM, STEP, BARRIER] = [32, 16, 8];
+/** Bytes: an item of 8 words, its first span and a step of 4, a barrier. */
+const [ITEM, SPAN, STEP, BARRIER] = [32, 16, 16, 8];
+
+interface ControlLayout {
+  readonly spans: number;
+  readonly steps: number;
+  readonly barriers: number;
+}
 
 /** Where parts of the control block lie, from its first byte. */
-function controlLayout({ queryBuffers, stages }: HopperTile): { steps: number; barriers: number } {
+function controlLayout({ queryBuffers, stages }: HopperTile): ControlLayout {
   if (queryBuffers > LARGEST_QUERY_BUFFERS || stages > LARGEST_STAGES) {
     throw internalError("the control block is too small");
   }
-  const steps = 2 * LARGEST_QUERY_BUFFERS * ITEM;
-  return { steps, barriers: steps + LARGEST_STAGES * STEP };
+  const spans = PLACES * ITEM;
+  const steps = spans + PLACES * SPAN;
+  return { spans, steps, barriers: steps + LARGEST_STAGES * STEP };
 }
 
 export function memory(spec: KernelSpec, tile: HopperTile): string {
@@ -25,7 +37,7 @@ export function memory(spec: KernelSpec, tile: HopperTile): string {
 constexpr int D = ${spec.D}, DV = ${spec.Dv};                 // head sizes: of queries and keys, of values
 constexpr int GROUPS = ${tile.groups}, ROWS = ${tile.groups * 64};          // consumer groups of 64 query rows
 constexpr int KEYS = ${tile.keys}, STAGES = ${tile.stages};            // keys of one step; steps in flight
-constexpr int QUERY_BUFFERS = ${tile.queryBuffers};                // the next item's queries are loaded ahead
+constexpr int QUERY_BUFFERS = ${tile.queryBuffers}, PLACES = ${PLACES};                // the next item's queries are loaded ahead
 constexpr int SLAB = ${slabColumns(spec.D)}, SLAB_V = ${slabColumns(spec.Dv)};             // columns of a slab [rows][columns]
 constexpr unsigned QUERY_BYTES = ${layout.queryBytes}, KEY_BYTES = ${layout.keyBytes}, VALUE_BYTES = ${layout.valueBytes};
 
@@ -35,8 +47,8 @@ struct Shared {
   __device__ unsigned keys(int i) const { return at + ${layout.keys} + i * KEY_BYTES; }
   __device__ unsigned values(int i) const { return at + ${layout.values} + i * VALUE_BYTES; }
   // Written by the producer before the barrier of what they describe: an item beside its queries, a step beside its keys.
-  // Items have twice as many places: one is read again when its queries have long been released.
   __device__ unsigned item(int i) const { return at + ${layout.control} + i * ${ITEM}; }
+  __device__ unsigned span(int i) const { return at + ${layout.control + control.spans} + i * ${SPAN}; }
   __device__ unsigned step(int i) const { return at + ${layout.control + control.steps} + i * ${STEP}; }
   __device__ unsigned barrier(int i) const { return at + ${layout.control + control.barriers} + i * ${BARRIER}; }
   __device__ unsigned queryFull(int i) const { return barrier(i); }

@@ -4,6 +4,9 @@
  * A consumer group of 128 threads has 64 query rows. Each thread holds keys / 2 scores, keys / 4 packed weights and Dv / 2
  * results; about 40 registers more hold addresses and the softmax's state.
  */
+import { internalError } from "../../../errors.ts";
+import { topological } from "../../../ir/builder.ts";
+import type { Expression, Node, Op } from "../../../ir/types.ts";
 import type { KernelSpec } from "../../../runtime/device.ts";
 
 export interface HopperTile {
@@ -23,25 +26,36 @@ export interface HopperTile {
 const SHARED_BYTES = 232_448;
 
 /** What lies behind the tiles: barriers, items and steps. */
-const CONTROL_BYTES = 512;
+const CONTROL_BYTES = 1024;
 
 const REGISTERS = {
   2: { producerRegisters: 40, consumerRegisters: 232 },
   3: { producerRegisters: 32, consumerRegisters: 160 },
 } as const;
 
-/** By the larger of D and Dv, the first row that is large enough. Longer steps where nothing but products fills a step. */
-const SHAPES: readonly {
+interface TileShape {
+  /** The larger of D and Dv. */
   readonly most: number;
   readonly groups: 2 | 3;
   readonly keys: number;
-  readonly plainKeys: number;
-}[] = [
-  { most: 64, groups: 3, keys: 128, plainKeys: 128 },
-  { most: 128, groups: 2, keys: 128, plainKeys: 160 },
-  { most: 192, groups: 2, keys: 96, plainKeys: 96 },
-  { most: 256, groups: 2, keys: 80, plainKeys: 80 },
+}
+
+/** The first row that is large enough. Keys are those of one step, not more than two steps fit the shared memory of. */
+const SHAPES: readonly TileShape[] = [
+  { most: 64, groups: 3, keys: 128 },
+  { most: 128, groups: 2, keys: 128 },
+  { most: 192, groups: 2, keys: 96 },
+  { most: 256, groups: 2, keys: 80 },
 ];
+
+/** Longer steps where nothing but products fills a step: 672 instead of 664. */
+const PLAIN: TileShape = { most: 128, groups: 2, keys: 160 };
+
+/**
+ * Where 160 registers are too few, and for masks that read tensors, which are ragged: their rows of 128 list fewer keys in vain
+ * than rows of 192 (documents of 341 tokens on average: 238 instead of 183).
+ */
+const ROOMY: TileShape = { most: 64, groups: 2, keys: 128 };
 
 /** Columns of one slab of shared memory: 128 bytes of 16-bit elements, or 64 where the head size is no multiple of that. */
 export const slabColumns = (columns: number): 32 | 64 => (columns % 64 === 0 ? 64 : 32);
@@ -81,19 +95,35 @@ export const fitsHopper = ({ schedule, dtype, D, Dv }: KernelSpec): boolean =>
   dtype !== "f32" &&
   [D, Dv].every((size) => size % 32 === 0 && size <= 256);
 
+/** What a score may do for each key and still fit 160 registers. */
+const LIGHT: ReadonlySet<Op> = new Set(["add", "sub", "mul", "neg", "toF32", "index", "score"]);
+
+/** Nodes that are computed for each key or each score. */
+function perKey(expression: Expression | null): readonly Node[] {
+  const found = new Set<Node>();
+  for (const node of expression === null ? [] : topological([expression.root])) {
+    const isOwn = node.op === "score" || (node.op === "index" && node.attr === "kv");
+    if (isOwn || node.args.some((arg) => found.has(arg))) found.add(node);
+  }
+  return [...found];
+}
+
+function shapeOf(spec: KernelSpec): TileShape {
+  const { D, Dv, score, mask, maskBits } = spec;
+  const size = Math.max(D, Dv);
+  const isPlain = score === null && mask === null && !maskBits;
+  if (isPlain && size > 64 && size <= PLAIN.most) return PLAIN;
+  const isRagged = maskBits || perKey(mask).some(({ op }) => op === "load");
+  const isHeavy = perKey(score).some(({ op }) => !LIGHT.has(op));
+  if ((isRagged || isHeavy) && size <= ROOMY.most) return ROOMY;
+  const shape = SHAPES.find(({ most }) => size <= most);
+  if (shape === undefined) throw internalError("no tile for this head size");
+  return shape;
+}
+
 export function hopperTile(spec: KernelSpec): HopperTile {
-  const isPlain = spec.score === null && spec.mask === null && !spec.maskBits;
-  const size = Math.max(spec.D, spec.Dv);
-  const shape = SHAPES.find(({ most }) => size <= most) ?? SHAPES[SHAPES.length - 1];
-  if (shape === undefined) throw new RangeError("no tile");
-  const { groups, keys, plainKeys } = shape;
-  const tile = {
-    groups,
-    keys: isPlain ? plainKeys : keys,
-    stages: 2,
-    queryBuffers: 2,
-    ...REGISTERS[groups],
-  };
+  const { groups, keys } = shapeOf(spec);
+  const tile = { groups, keys, stages: 2, queryBuffers: 2, ...REGISTERS[groups] };
   const fits = sharedLayout(spec, tile).total <= SHARED_BYTES;
   return fits ? tile : { ...tile, queryBuffers: 1 };
 }
