@@ -80,7 +80,7 @@ const firstHead = ({ query, key, value }: Inputs): Inputs => {
   return { query: one(query), key: one(key), value: one(value) };
 };
 
-/** Null, or what is wrong: some rows of the first head against float64, and whether everything is finite. */
+/** Null, or what is wrong: some rows of the first head against float64, and whether the last head is finite. */
 async function problemOf(
   { kernel, mods }: Prepared,
   inputs: Inputs,
@@ -96,10 +96,10 @@ async function problemOf(
   const checked = { ...head, lse: kernel.approximate ? null : rows };
   const { problem } = checkRows(firstHead(inputs), mods, checked, { products: 2 ** 25 });
   if (problem !== null) return problem;
-  const last = whole.shape[0] ?? 1;
-  const lastElements = elementsOf(cut(whole, 0, last - 1, last));
-  const odd = lastElements.findIndex((element) => !Number.isFinite(element));
-  return odd < 0 ? null : `element ${odd} of the last batch element is ${lastElements[odd]}`;
+  const [batches = 1, heads = 1] = whole.shape;
+  const lastHead = elementsOf(cut(cut(whole, 0, batches - 1, batches), 1, heads - 1, heads));
+  const odd = lastHead.findIndex((element) => !Number.isFinite(element));
+  return odd < 0 ? null : `element ${odd} of the last head is ${lastHead[odd]}`;
 }
 
 interface Context {
