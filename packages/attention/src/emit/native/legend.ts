@@ -17,13 +17,14 @@ const forward = [
 ];
 
 const tiles = [
-  "One item: up to 128 queries of one (batch, head), 64 at a time in two halves; lanes are queries, rows are keys.",
-  "  pack       V^T in pairs of keys; K where its rows are not whole cache lines",
-  "  blocks     of keys; one half's products, by tiles, while the other half takes its exponentials:",
-  "  scores       S^T = K Q^T, s = score(scale s), -inf where masked; m' = max(m, s)",
-  "  weigh        p = 2^(c (s - m')), rounded to bf16 for the product; l = alpha l + sum of p",
-  "  values       O^T = alpha O^T + V^T P^T",
-  "  finish     out = O / l, lse = m + ln l",
+  "One item: up to 128 queries of one (batch, head), 32 at a time; lanes are queries, rows are keys.",
+  "  pack         V^T in pairs of keys; K where its rows are not whole cache lines",
+  "  stage        of a block of keys; three blocks at once:",
+  "    values       O^T = alpha O^T + V^T P^T of the block before, on tiles",
+  "    exponentials p = 2^(c (s - m')) of this block, rounded to bf16 for the product; l = alpha l + sum of p",
+  "    scores       S^T = K Q^T of the next block, on tiles",
+  "    adjust       s = score(scale s), -inf where masked; m' = max(m, s)",
+  "  finish       out = O / l, lse = m + ln l",
 ];
 
 const decode = [

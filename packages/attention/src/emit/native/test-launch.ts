@@ -309,7 +309,7 @@ export function jobOf(launch: TestLaunch, target: NativeTarget, symbol: string):
   };
 }
 
-function problemOf(launch: TestLaunch): Problem {
+export function problemOf(launch: TestLaunch): Problem {
   const { shape, score, mask, captures = noCaptures, scale, sinks, dtype = "f32" } = launch;
   const { B, Hq, Hkv, M, N, D, Dv } = shape;
   const { query, key, value } = inputsOf(launch);

@@ -11,13 +11,13 @@ INLINE f32x $words(const uint16_t *row, int d, int width) {
   return v_load((const float *)some);
 }
 
-/* Q^T of one half: [d / 32][vector][pair of d][query]. A factor other than 1 is -1, or so small that it leaves nothing. */
-static void $pack_queries(const struct vigil_launch *L, const struct $scratch *w, struct $half *X) {
+/* Q^T of 32 rows: [d / 32][vector][pair of d][query]. A factor other than 1 is -1, or so small that it leaves nothing. */
+static void $pack_queries(const struct vigil_launch *L, struct $scratch *w) {
   const uint16_t *query = (const uint16_t *)L->query + w->b * L->queryB + w->h * L->queryH + w->first * L->queryRow;
   for (int d = 0; d < WIDE; d += 32) for (int j = 0; j < 2; j++) {
     f32x r[LANES];
     for (int lane = 0; lane < LANES; lane++) {
-      int own = X->row + j * LANES + lane;
+      int own = w->row + j * LANES + lane;
       r[lane] = $words(query + (own < w->last ? own : w->last) * L->queryRow, d, D);
     }
     v_transpose(r);
@@ -26,7 +26,7 @@ static void $pack_queries(const struct vigil_launch *L, const struct $scratch *w
         f32x low = (f32x)((u32x)r[n] << 16), high = (f32x)((u32x)r[n] & 0xffff0000u);
         r[n] = (f32x)v_round_pairs(low * w->scaling.dot, high * w->scaling.dot);
       }
-      v_store((float *)X->query[d / 32][j] + n * LANES, r[n]);
+      v_store((float *)w->query[d / 32][j] + n * LANES, r[n]);
     }
   }
 }
