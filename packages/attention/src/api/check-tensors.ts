@@ -80,14 +80,14 @@ interface Agreement {
   readonly name: string;
   readonly expected: number;
   readonly got: number;
-  readonly remedy: string;
 }
 
-function agree(checks: readonly Agreement[]): void {
-  const wrong = checks.find(({ expected, got }) => expected !== got);
-  if (wrong === undefined) return;
-  const { name, expected, got, remedy } = wrong;
-  throw rangeError({ name, expected: String(expected), got: String(got), remedy });
+/** @param remedy  written only where it is needed: calls are many, mistakes few */
+function agree(checks: readonly Agreement[], remedy: () => string): void {
+  for (const { name, expected, got } of checks) {
+    if (expected === got) continue;
+    throw rangeError({ name, expected: String(expected), got: String(got), remedy: remedy() });
+  }
 }
 
 /** One key/value batch serves every query batch: the axis is repeated with stride 0. */
@@ -165,20 +165,27 @@ export function checkInputs(
   const value = repeatBatch(valueGiven, B);
   const [keyB = 0, Hkv = 0, N = 0, keyD = 0] = key.shape;
   const [valueB = 0, valueHeads = 0, valueN = 0, Dv = 0] = value.shape;
-  const shapes = `query is ${shapeText(query)}, key ${shapeText(keyGiven)}, value ${shapeText(valueGiven)}`;
-  const remedy = `make them [B, Hq, M, D], [B, Hkv, N, D] and [B, Hkv, N, Dv]: ${shapes}`;
-  agree([
-    { name: "key's batch (axis 0)", expected: B, got: keyB, remedy },
-    { name: "value's batch (axis 0)", expected: B, got: valueB, remedy },
-    { name: "value's heads (axis 1)", expected: Hkv, got: valueHeads, remedy },
-    { name: "value's length (axis 2)", expected: N, got: valueN, remedy },
-    { name: "key's head size (axis 3)", expected: D, got: keyD, remedy },
-  ]);
+  const remedy = (): string =>
+    "make them [B, Hq, M, D], [B, Hkv, N, D] and [B, Hkv, N, Dv]: " +
+    `query is ${shapeText(query)}, key ${shapeText(keyGiven)}, value ${shapeText(valueGiven)}`;
+  const agreements = [
+    { name: "key's batch (axis 0)", expected: B, got: keyB },
+    { name: "value's batch (axis 0)", expected: B, got: valueB },
+    { name: "value's heads (axis 1)", expected: Hkv, got: valueHeads },
+    { name: "value's length (axis 2)", expected: N, got: valueN },
+    { name: "key's head size (axis 3)", expected: D, got: keyD },
+  ];
+  agree(agreements, remedy);
   checkHeadSize("query's head size (axis 3)", D);
   checkHeadSize("value's head size (axis 3)", Dv);
   if (Hq % Hkv !== 0) {
     const expected = `a multiple of key's ${Hkv} heads`;
-    throw rangeError({ name: "query's heads (axis 1)", expected, got: String(Hq), remedy });
+    throw rangeError({
+      name: "query's heads (axis 1)",
+      expected,
+      got: String(Hq),
+      remedy: remedy(),
+    });
   }
   const shape = { B, Hq, Hkv, M, N, D, Dv };
   const out = checkOut(outArg, { query, key, value }, { shape, dtype });
@@ -188,21 +195,21 @@ export function checkInputs(
 interface Extent {
   /** What two tensors have in common where they may share memory. */
   readonly in: unknown;
-  readonly from: bigint;
-  readonly to: bigint;
+  readonly from: number;
+  readonly to: number;
 }
 
-/** Bytes that a tensor's elements can touch. */
+/** Bytes that a tensor's elements can touch. Addresses of memory are below 2^53 on every GPU. */
 function extentOf(tensor: AnyTensor): Extent {
   if (tensor instanceof DeviceTensor) {
     const { memory, home, byteOffset, extentBytes } = tensor;
     const isAddress = typeof memory === "bigint";
-    const from = (isAddress ? memory : 0n) + BigInt(byteOffset);
-    return { in: isAddress ? home : memory, from, to: from + BigInt(extentBytes) };
+    const from = (isAddress ? Number(memory) : 0) + byteOffset;
+    return { in: isAddress ? home : memory, from, to: from + extentBytes };
   }
   const { data, dtype, offset, shape, strides } = tensor;
   const last = shape.reduce((at, length, axis) => at + (length - 1) * (strides[axis] ?? 0), offset);
-  const at = (element: number): bigint => BigInt(data.byteOffset + element * bytesOf(dtype));
+  const at = (element: number): number => data.byteOffset + element * bytesOf(dtype);
   return { in: data.buffer, from: at(offset), to: at(last + 1) };
 }
 
