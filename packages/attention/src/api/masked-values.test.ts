@@ -102,3 +102,23 @@ test("the caller's own output, and the maximum and sum, are those of the call", 
     expect(got[row * 2 + 1]).toBe(whole[row * 2 + 1]);
   }
 });
+
+test.each([1, 16, 130])(
+  "a row of %i that is NaN for its scores stays NaN where it attends to an infinity too",
+  async (M) => {
+    const key = tensorOf("f32", [1, 1, 64, 16], new Map([[3 * 16, 1]]));
+    const value = tensorOf("f32", [1, 1, 64, 16], new Map([[5 * 16, 2]]));
+    const tensors = { query: tensorOf("f32", [1, 1, M, 16]), key, value };
+    for (const first of [0, 4]) {
+      const mask = maskMod(
+        { first },
+        ({ first }) =>
+          ({ kv }) =>
+            kv >= first && kv < 40,
+      );
+      const [ours = [], meant = []] = await bothOf(tensors, { mask });
+      expect(ours).toEqual(meant);
+      expect(ours[0]).toBe(first === 0 ? Number.NaN : Infinity);
+    }
+  },
+);

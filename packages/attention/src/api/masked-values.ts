@@ -4,7 +4,8 @@
  * Kernels multiply every value of a tile by its weight, and 0 * NaN is NaN: such a value would reach rows that do not attend to its key.
  * So where a masked result is not finite, and a value is not either, the call is computed again with 0 in place of those
  * values; a second kernel, of the mask alone, then says which rows attend to one. Finite results cost a look at one row
- * in eight.
+ * in eight. Tensors in a device's memory are not looked at, since the host would have to wait for them: there, such values
+ * reach any row whose tile holds their key.
  */
 import type { Device, Kernel, Launch, LaunchResult } from "../runtime/device.ts";
 import { type FloatType, Tensor } from "../tensor.ts";
@@ -77,13 +78,16 @@ const zerosLike = ({ shape }: Tensor, dtype: FloatType): Tensor => {
 
 type Kind = "positive" | "negative";
 
+const sign: { readonly [K in FloatType]: number } = { f32: 0x80000000, f16: 0x8000, bf16: 0x8000 };
+
+/** Whether bits are all of an exponent and some of a fraction. */
+const isNaNOf = (word: number, type: FloatType): boolean =>
+  (word & special[type]) === special[type] && (word & ~(special[type] | sign[type])) !== 0;
+
 /** Whether bits are an infinity of this sign, or NaN, which counts as both. */
 function isKind(word: number, type: FloatType, kind: Kind): boolean {
-  const bits = special[type];
-  if ((word & bits) !== bits) return false;
-  const sign = type === "f32" ? 0x80000000 : 0x8000;
-  const isNaN = (word & ~(bits | sign)) !== 0;
-  return isNaN || ((word & sign) === 0) === (kind === "positive");
+  if ((word & special[type]) !== special[type]) return false;
+  return isNaNOf(word, type) || ((word & sign[type]) === 0) === (kind === "positive");
 }
 
 /** Where the rows attend to a value of one kind: [B, Hq, M, Dv], other than 0 there. */
@@ -98,20 +102,19 @@ async function attended(kernel: Kernel, launch: Launch, kind: Kind): Promise<Wor
   return wordsOf(out);
 }
 
-/** Infinity and -Infinity by dtype; what is both is NaN. */
+/** Puts infinities where they are attended to: both signs give NaN, and what is NaN for its scores stays so. */
 function addSpecial(out: Tensor, type: FloatType, positive: Words, negative: Words): void {
   const words = wordsOf(out);
   const bits = special[type];
-  const sign = type === "f32" ? 0x80000000 : 0x8000;
   const quiet = type === "f32" ? 0x400000 : type === "f16" ? 0x200 : 0x40;
   const [stride = 1, length = 0] = [out.strides[3], out.shape[3]];
   let from = 0;
   for (const start of rowStarts(out, 1)) {
     for (let d = 0; d < length; d++, from++) {
       const [isPositive, isNegative] = [positive[from] !== 0, negative[from] !== 0];
-      if (!isPositive && !isNegative) continue;
-      words[start + d * stride] =
-        bits | (isPositive ? 0 : sign) | (isPositive && isNegative ? quiet : 0);
+      const at = start + d * stride;
+      if ((!isPositive && !isNegative) || isNaNOf(words[at] ?? 0, type)) continue;
+      words[at] = bits | (isPositive ? 0 : sign[type]) | (isPositive && isNegative ? quiet : 0);
     }
   }
 }

@@ -66,6 +66,20 @@ test("a mod called as JavaScript sees captured tensors clamped, as the kernel do
     expect(mod(0.5, at(q, 0))).toBe(inKernel(mod, at(q, 0), 0.5));
 });
 
+test("an index of NaN is 0, for a mod called as JavaScript as for the kernel", () => {
+  const row = new Float32Array([1, 2, 3]);
+  const where = new Float32Array([2, NaN, -Infinity, Infinity, 1.5]);
+  const mod = scoreMod(
+    { row, where },
+    ({ row, where }) =>
+      (_, { q }) =>
+        row[Math.floor(where[q])],
+  );
+  const expected = [3, 1, 1, 3, 2];
+  expect(expected.map((_, q) => mod(0, at(q, 0)))).toEqual(expected);
+  expect(expected.map((_, q) => inKernel(mod, at(q, 0)))).toEqual(expected);
+});
+
 test("a tensor that is changed in place is read anew by both the function and the kernel", () => {
   const row = new Int32Array([1, 2, 3]);
   const mod = maskMod(

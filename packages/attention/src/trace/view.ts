@@ -7,6 +7,9 @@ import type { Capture, Captures } from "./definition.ts";
 const clamp = (index: number, length: number): number =>
   Math.min(Math.max(Math.trunc(index) || 0, 0), length - 1);
 
+/** Whether a property name is what some number is called: NaN too, which is clamped to 0 as in a kernel. */
+const isIndex = (key: string): boolean => key === "NaN" || !Number.isNaN(Number(key));
+
 /** `view[i][j]`, each index clamped to its dimension as in a kernel. Reads what the array holds now. */
 function arrayView(array: CapturedArray, indices: readonly number[]): unknown {
   const { shape, type } = array;
@@ -14,7 +17,7 @@ function arrayView(array: CapturedArray, indices: readonly number[]): unknown {
   if (length === undefined) return type === "bool" ? array.at(indices) !== 0 : array.at(indices);
   const get = (_: object, key: string | symbol): unknown => {
     if (key === "length") return length;
-    if (typeof key !== "string" || Number.isNaN(Number(key))) return undefined;
+    if (typeof key !== "string" || !isIndex(key)) return undefined;
     return arrayView(array, [...indices, clamp(Number(key), length)]);
   };
   return new Proxy({}, { get });
