@@ -60,15 +60,15 @@ INLINE void $exponentials(struct $scratch *w, const struct $block *block, int k,
 }`;
 
 const adjust = `\
-/* @title: 32 keys of a block, from number k. */
-static void $adjust@masked(const struct vigil_launch *L, struct $scratch *w, const struct $block *block, int k) {
+/* @title: keys k .. k + count - 1 of a block. */
+static void $adjust@masked(const struct vigil_launch *L, struct $scratch *w, const struct $block *block, int k, int count) {
   const int32_t b = w->b, h = w->h;
   float *at = block->score + k * 32;
   const uint32_t *keep = block->keep + k;
   f32x most[2] = { w->most[0], w->most[1] };
   @outside
   (void)L, (void)keep, (void)b, (void)h;
-  @unroll for (int n = 0; n < 32; n++, at += 32) {
+  @unroll for (int n = 0; n < count; n++, at += 32) {
     @perKey
     EACH_VECTOR {
       f32x score = v_load(at + j * LANES);
@@ -80,9 +80,9 @@ static void $adjust@masked(const struct vigil_launch *L, struct $scratch *w, con
 }`;
 
 const pipeline = `\
-INLINE void $adjust_any(const struct vigil_launch *L, struct $scratch *w, const struct $block *block, int k) {
-  if (block->edged) $adjust_masked(L, w, block, k);
-  else $adjust(L, w, block, k);
+INLINE void $adjust_any(const struct vigil_launch *L, struct $scratch *w, const struct $block *block, int k, int count) {
+  if (block->edged) $adjust_masked(L, w, block, k, count);
+  else $adjust(L, w, block, k, count);
 }
 
 /*
@@ -107,19 +107,15 @@ INLINE void $store(float *to) {
   tile_store(0, to, 128); tile_store(1, to + 16, 128); tile_store(2, to + 16 * 32, 128); tile_store(3, to + 16 * 32 + 16, 128);
 }
 
-/* S^T of 32 keys, in tiles. */
-INLINE void $scores(const struct $scratch *w, int32_t start) {
-  const uint16_t *keys = w->keys + start * w->key_row;
+/* The four products of 32 columns: S^T of 32 keys += K Q^T. */
+INLINE void $score_step(const struct $scratch *w, const uint16_t *keys, int d) {
   const int64_t stride = w->key_row * 2;
-  tile_zero(0); tile_zero(1); tile_zero(2); tile_zero(3);
-  UNROLL(16) for (int d = 0; d < WIDE / 32; d++) {
-    tile_load(4, keys + d * 32, stride); tile_load(6, w->query[d][0], 64);
-    tile_dot(0, 4, 6);
-    tile_load(7, w->query[d][1], 64);
-    tile_dot(1, 4, 7);
-    tile_load(5, keys + 16 * w->key_row + d * 32, stride);
-    tile_dot(2, 5, 6); tile_dot(3, 5, 7);
-  }
+  tile_load(4, keys + d * 32, stride); tile_load(6, w->query[d][0], 64);
+  tile_dot(0, 4, 6);
+  tile_load(7, w->query[d][1], 64);
+  tile_dot(1, 4, 7);
+  tile_load(5, keys + 16 * w->key_row + d * 32, stride);
+  tile_dot(2, 5, 6); tile_dot(3, 5, 7);
 }
 
 /* O^T += V^T P^T over block \`done\`, then S^T of block \`next\`; between them the exponentials of block \`now\`. */
@@ -144,13 +140,16 @@ static void $stage(const struct vigil_launch *L, struct $scratch *w, const struc
   }
   if (next != NULL) for (int n = 0; n < next->count; n += 32) {
     /* Tiles are stored when they are done, and read back when they have been stored: other work lies between. */
-    $scores(w, next->start + n);
-    if (k + 16 <= all) $exponentials(w, now, k, 16), k += 16;
+    tile_zero(0); tile_zero(1); tile_zero(2); tile_zero(3);
+    UNROLL(16) for (int d = 0; d < STEPS; d++) {
+      $score_step(w, w->keys + (next->start + n) * w->key_row, d);
+      if (n > 0 && d % EVERY == 0 && d / EVERY * ADJUSTED < 32) $adjust_any(L, w, next, n - 32 + d / EVERY * ADJUSTED, ADJUSTED);
+      if (k + WEIGHED <= all) $exponentials(w, now, k, WEIGHED), k += WEIGHED;
+    }
     $store(next->score + n * 32);
-    if (n > 0) $adjust_any(L, w, next, n - 32);
   }
   for (; k < all; k += 2) $exponentials(w, now, k, 2);
-  if (next != NULL) $adjust_any(L, w, next, next->count - 32);
+  if (next != NULL) $adjust_any(L, w, next, next->count - 32, 32);
   if (done != NULL && now != NULL && w->moved) for (int v = 0; v < WIDE_V; v++) EACH_VECTOR {
     float *out = w->out + v * 32 + j * LANES;
     v_store(out, w->alpha[j] * v_load(out));
@@ -326,6 +325,14 @@ static void $item(const struct vigil_launch *L, struct $scratch *w, const int32_
 /** Keys whose exponentials come with one step of the values' products: half of a block's, over as many steps as there are. */
 const stepOf = (wide: number): number => Math.max(2, Math.ceil(256 / wide) * 2);
 
+/** Per step of the scores' products of 32 keys: keys to adjust, of the 32 before, and exponentials to take, 16 in all. */
+function scoreSteps(steps: number): Readonly<Record<string, number>> {
+  // As many of the steps as divide 32 evenly.
+  const shares = [32, 16, 8, 4, 2, 1].find((share) => share <= steps) ?? 1;
+  const WEIGHED = Math.max(2, Math.ceil(8 / steps) * 2);
+  return { STEPS: steps, EVERY: Math.floor(steps / shares), ADJUSTED: 32 / shares, WEIGHED };
+}
+
 export function emitForwardTiles(context: KernelContext): string {
   const { spec } = context;
   const masked = hasMask(context);
@@ -337,6 +344,7 @@ export function emitForwardTiles(context: KernelContext): string {
     ["WIDE_V", wide.values],
     ["BLOCK", blockKeys(context)],
     ["STEP", stepOf(wide.values)],
+    ...Object.entries(scoreSteps(wide.keys / 32)),
   ] as const;
   return [
     constants.map(([name, value]) => `#define ${name} ${value}`).join("\n"),
