@@ -38,6 +38,8 @@ interface GpuRow {
   /** After a quarter of a second of launches, the median of 60. */
   readonly sustainedMs: number;
   readonly sustainedTflops: number;
+  /** Of the calling thread, for one launch through the public API. */
+  readonly queueMs: number;
   readonly skippedShare: number;
   readonly tile: Readonly<Record<string, number>>;
   /** Compiling (or finding on disk), building the block mask, and the first result. */
@@ -122,7 +124,7 @@ async function measure(
     terminal.print(`${variant} ${shapeText(shape)}: WRONG, not timed: ${problem}`);
     return null;
   }
-  const { burstMs, sustainedMs } = await timer.both(() => prepared.launch());
+  const { burstMs, sustainedMs, queueMs } = await timer.measure(() => prepared.launch());
   const { flops, skippedShare } = workOf(prepared.mods, shape);
   const row: GpuRow = {
     variant,
@@ -132,6 +134,7 @@ async function measure(
     burstTflops: teraflops(flops, burstMs),
     sustainedMs: rounded(sustainedMs),
     sustainedTflops: teraflops(flops, sustainedMs),
+    queueMs: rounded(queueMs),
     skippedShare: rounded(skippedShare),
     tile: prepared.kernel.tile,
     firstMs: rounded(prepared.firstMs),

@@ -29,6 +29,8 @@ interface DecodeRow {
   /** Bytes of keys and values, each read once, in the burst's time. */
   readonly terabytesPerSecond: number;
   readonly sustainedMs: number;
+  /** Of the calling thread, for one launch through the public API. */
+  readonly queueMs: number;
   readonly tile: Readonly<Record<string, number>>;
 }
 
@@ -90,8 +92,7 @@ async function measure(
   const { query, key, value, out } = resident;
   const options = { out, queryOffset: N - M };
   const launch = (): Promise<unknown> => kernel.run(query, key, value, options);
-  const burstMs = await timer.burst(launch, blocker);
-  const sustainedMs = await timer.sustained(launch, burstMs);
+  const { burstMs, sustainedMs, queueMs } = await timer.measure(launch, blocker);
   return {
     variant,
     shape,
@@ -99,6 +100,7 @@ async function measure(
     burstMs: rounded(burstMs),
     terabytesPerSecond: rounded(bytesOf(shape) / burstMs / 1e9),
     sustainedMs: rounded(sustainedMs),
+    queueMs: rounded(queueMs),
     tile: kernel.tile,
   };
 }
@@ -109,6 +111,7 @@ const columns: readonly Column<DecodeRow>[] = [
   { title: "time", align: "right", cell: (row) => formatMs(row.burstMs) },
   { title: "TB/s", align: "right", cell: (row) => formatFigure(row.terabytesPerSecond) },
   { title: "sustained", align: "right", cell: (row) => formatMs(row.sustainedMs) },
+  { title: "queueing", align: "right", cell: (row) => formatMs(row.queueMs) },
 ];
 
 async function run(options: BenchOptions, terminal: Terminal): Promise<BenchResult> {

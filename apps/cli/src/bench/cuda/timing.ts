@@ -12,6 +12,8 @@ export interface GpuTimes {
   /** Medians. Unit: milliseconds. */
   readonly burstMs: number;
   readonly sustainedMs: number;
+  /** What queueing one launch of the burst took of the calling thread. */
+  readonly queueMs: number;
 }
 
 /** Queues one launch; resolves when it is queued. */
@@ -19,15 +21,23 @@ export type Launch = () => Promise<unknown>;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function timed(launch: Launch, clocks: readonly DeviceClock[]): Promise<number> {
+interface Timed {
+  readonly ms: number;
+  readonly queueMs: number;
+}
+
+async function timed(launch: Launch, clocks: readonly DeviceClock[]): Promise<Timed> {
+  const queueing: number[] = [];
   for (const clock of clocks) {
     clock.start();
+    const begin = performance.now();
     await launch();
+    queueing.push(performance.now() - begin);
     clock.stop();
   }
   const times: number[] = [];
   for (const clock of clocks) times.push(await clock.milliseconds());
-  return median(times);
+  return { ms: median(times), queueMs: median(queueing) };
 }
 
 /** Clocks are made once for a device, and used again. */
@@ -42,26 +52,26 @@ export class GpuTimer {
   }
 
   /** @param before  queued after the pause, to keep the GPU busy while launches shorter than their queueing are queued */
-  async burst(launch: Launch, before: Launch = async () => undefined): Promise<number> {
+  async measure(launch: Launch, before: Launch = async () => undefined): Promise<GpuTimes> {
+    const { ms: burstMs, queueMs } = await this.#burst(launch, before);
+    return { burstMs, queueMs, sustainedMs: await this.#sustained(launch, burstMs) };
+  }
+
+  async #burst(launch: Launch, before: Launch): Promise<Timed> {
     await this.#device.settled();
     await pause(BURST.idleMs);
     await before();
     for (let i = 0; i < BURST.warmUps; i++) await launch();
-    const ms = await timed(launch, this.#clocks.slice(0, BURST.timed));
+    const times = await timed(launch, this.#clocks.slice(0, BURST.timed));
     await this.#device.settled();
-    return ms;
+    return times;
   }
 
-  async sustained(launch: Launch, estimateMs: number): Promise<number> {
+  async #sustained(launch: Launch, estimateMs: number): Promise<number> {
     const launches = Math.ceil(SUSTAINED.loadMs / Math.max(estimateMs, 0.001));
     for (let i = 0; i < launches; i++) await launch();
-    const ms = await timed(launch, this.#clocks.slice(0, SUSTAINED.timed));
+    const { ms } = await timed(launch, this.#clocks.slice(0, SUSTAINED.timed));
     await this.#device.settled();
     return ms;
-  }
-
-  async both(launch: Launch): Promise<GpuTimes> {
-    const burstMs = await this.burst(launch);
-    return { burstMs, sustainedMs: await this.sustained(launch, burstMs) };
   }
 }

@@ -205,3 +205,14 @@ test("a result is there before its call is waited for by a read, and launches qu
   );
   await slow.device.close();
 });
+
+test("the same launch again asks the driver for the launch alone", async () => {
+  const { query, key, value } = await uploaded("bf16");
+  using out = device.empty([2, 4, 6, 32], "bf16");
+  const run = () => attention(query, key, value, { mask: causal, out });
+  await run();
+  const before = gpu.calls.length;
+  await run();
+  // Few rows: the splits, and what combines them.
+  expect(gpu.calls.slice(before)).toEqual(["cuCtxSetCurrent", "cuLaunchKernel", "cuLaunchKernel"]);
+});
