@@ -1,7 +1,9 @@
-/** A consumer group: 64 query rows, products in flight together with the softmax of the step before. */
+/** A consumer group: 64 query rows, whose scores, weights and results stay in registers. */
 import type { KernelSpec } from "../../../runtime/device.ts";
 import { finish } from "./finish.ts";
-import { adjust, placeMembers, placeValues, weigh } from "./softmax.ts";
+import { joinedItems, separateItems } from "./items.ts";
+import { adjust, placeMembers, weigh } from "./softmax.ts";
+import { steps } from "./steps.ts";
 
 /**
  * What all scores of a head are multiplied by is left out of them, and goes into the exponent: the scale, or a factor of the score
@@ -42,7 +44,6 @@ ${placeMembers(spec)}\
     keyTile = descriptor(shared.keys(0), 16, 8 * SLAB * 2, SLAB);
     valueTile = descriptor(shared.values(0), KEYS * SLAB_V * 2, 8 * SLAB_V * 2, SLAB_V);
     setFactor(${spec.score === null ? "params.scale" : "1.f"});
-    clearResult();
     if (group == GROUPS - 1) asm volatile("bar.arrive 1, 256;" ::: "memory");
   }
 `;
@@ -108,131 +109,8 @@ const products = `\
   }
 `;
 
-/** Values from kvLength on exist in memory where another batch element is longer: 0 times them must be 0. */
-const clearTail = `\
-  // Zeroes the values of keys that do not exist. All groups write the same; each waits for its own threads.
-  __device__ __forceinline__ void clearTail(int from) {
-    awaitValues();
-    const int chunks = SLAB_V / 8, count = (KEYS - from) * chunks;
-#pragma unroll 1
-    for (int slab = 0; slab < DV / SLAB_V; slab++) {
-      const unsigned first = shared.values(values.at) + (slab * KEYS + from) * (SLAB_V * 2);
-#pragma unroll 1
-      for (int i = threadIdx.x & 127; i < count; i += 128) storeWords(first + i * 16, make_int4(0, 0, 0, 0));
-    }
-    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-    asm volatile("bar.sync %0, 128;" ::"r"(1 + GROUPS + group) : "memory");
-  }
-`;
-
-/**
- * Two loops of steps. The tight one is of whole steps; the other also begins items: the products of an item's first queries and keys
- * run together with those of the last weights and values of the item before, whose end is so under the start of the next.
- */
-const steps = (readsKeys: boolean): string => `\
-  template <bool MASKED> __device__ __forceinline__ void soften(int4 told) {
-    pin(scores);
-    releaseKeys();
-    adjust<MASKED>(told);
-    weigh();
-    pin(scores);
-    productsWait<0>();
-    pin(result);
-    pin(scores);
-    packWeights();
-  }
-  __device__ __forceinline__ void wholeStep() {
-    awaitKeys();
-    int4 told{};
-    ${readsKeys ? "told = loadWords(shared.step(keys.at));" : ""}
-    take();
-    computeScores();
-    awaitValues();
-    addValues();
-    give();
-    productsWait<1>();
-    soften<false>(told);
-    releaseValues();
-    rescale();
-  }
-  // pending: there are weights of a step before; first: of the item, before: the place of the item before.
-  __device__ __forceinline__ void maskedStep(bool pending, bool first, int before) {
-    awaitKeys();
-    const int4 told = loadWords(shared.step(keys.at));
-    take();
-    computeScores();
-    if (pending) {
-      awaitValues();
-      addValues();
-    } else {
-      productsCommit();
-    }
-    give();
-    productsWait<1>();
-    soften<true>(told);
-    if (pending) releaseValues();
-    if (first) {
-      if (pending) storeResult(before);
-      clearResult();
-      if (told.y < params.N && told.x + KEYS > told.y) clearTail(max(told.y - told.x, 0));
-    } else {
-      rescale();
-    }
-  }
-  __device__ __forceinline__ void lastValues() {
-    awaitValues();
-    addValues();
-    productsWait<0>();
-    pin(result);
-    releaseValues();
-  }
-`;
-
-const items = (spec: KernelSpec, exact: boolean): string => `\
-  __device__ __forceinline__ void beginItem(int place) {
-${placeValues(spec, exact)}\
-    for (int r = 0; r < 2; r++) {
-      reference[r] = largest[r] = -INFINITY_F;
-      sum[r] = 0.f;
-    }
-  }
-  __device__ __forceinline__ void run() {
-    bool pending = false;  // the values of the last step of the item before
-    for (int place = 0, before = 0;; before = place, place = (place + 1) % PLACES) {
-      barrierWait(shared.queryFull(queries.at), queries.parity);
-      const int4 work = loadWords(shared.item(place) + 16);
-      const int maskedSteps = uniform(work.x), wholeSteps = uniform(work.y);
-      left = maskedSteps + wholeSteps;
-      if (left <= 0 && pending) {
-        lastValues();
-        storeResult(before);
-        clearResult();
-        pending = false;
-      }
-      if (left < 0) return;
-      beginItem(place);
-      if (left > 0) {
-        bool first = true;
-#pragma unroll 1
-        for (int i = max(maskedSteps, 1); i > 0; i--) {
-          maskedStep(pending, first, before);
-          pending = true;
-          first = false;
-        }
-#pragma unroll 1
-        while (left > 0) wholeStep();
-        finishSums(place);
-      } else {
-        release(shared.queryEmpty(queries.at));
-        finishSums(place);
-        storeResult(place);
-      }
-      queries.next();
-    }
-  }
-`;
-
-export const consumer = (spec: KernelSpec, exact: boolean): string => `\
+/** @param overlap  items end under the start of the next: `joinedItems` */
+export const consumer = (spec: KernelSpec, exact: boolean, overlap: boolean): string => `\
 struct Consumer {
 ${state(spec)}
 ${setFactor}
@@ -240,9 +118,8 @@ ${protocol}
 ${products}
 ${adjust(spec, exact)}
 ${weigh}
-${clearTail}
-${steps(spec.score !== null)}
+${steps(spec, overlap)}
 ${finish}
-${items(spec, exact)}\
+${overlap ? joinedItems(spec, exact) : separateItems(spec, exact)}\
 };
 `;

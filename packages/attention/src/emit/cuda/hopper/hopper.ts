@@ -71,7 +71,7 @@ function hopperText(spec: KernelSpec, target: CudaTarget, tile: HopperTile): str
     memory(spec, tile),
     producer(hasLists(spec), spec.maskBits),
     ...(spec.maskBits ? [keptByte] : []),
-    consumer(spec, !target.fastMath),
+    consumer(spec, !target.fastMath, tile.overlap),
     entry(tile),
   ];
   return parts.filter((part) => part !== "").join("\n");

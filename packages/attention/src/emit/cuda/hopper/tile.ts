@@ -17,6 +17,8 @@ export interface HopperTile {
   /** Keys and values in flight. */
   readonly stages: number;
   readonly queryBuffers: number;
+  /** Items end under the start of the next: see `joinedItems`. */
+  readonly overlap: boolean;
   /** Registers of a thread: of the producer and of consumers, multiples of 8. */
   readonly producerRegisters: number;
   readonly consumerRegisters: number;
@@ -108,14 +110,16 @@ function perKey(expression: Expression | null): readonly Node[] {
   return [...found];
 }
 
+const isHeavy = (score: Expression | null): boolean =>
+  perKey(score).some(({ op }) => !LIGHT.has(op));
+
 function shapeOf(spec: KernelSpec): TileShape {
   const { D, Dv, score, mask, maskBits } = spec;
   const size = Math.max(D, Dv);
   const isPlain = score === null && mask === null && !maskBits;
   if (isPlain && size > 64 && size <= PLAIN.most) return PLAIN;
   const isRagged = maskBits || perKey(mask).some(({ op }) => op === "load");
-  const isHeavy = perKey(score).some(({ op }) => !LIGHT.has(op));
-  if ((isRagged || isHeavy) && size <= ROOMY.most) return ROOMY;
+  if ((isRagged || isHeavy(score)) && size <= ROOMY.most) return ROOMY;
   const shape = SHAPES.find(({ most }) => size <= most);
   if (shape === undefined) throw internalError("no tile for this head size");
   return shape;
@@ -123,7 +127,8 @@ function shapeOf(spec: KernelSpec): TileShape {
 
 export function hopperTile(spec: KernelSpec): HopperTile {
   const { groups, keys } = shapeOf(spec);
-  const tile = { groups, keys, stages: 2, queryBuffers: 2, ...REGISTERS[groups] };
+  const overlap = Math.max(spec.D, spec.Dv) > 64 && !isHeavy(spec.score);
+  const tile = { groups, keys, stages: 2, queryBuffers: 2, overlap, ...REGISTERS[groups] };
   const fits = sharedLayout(spec, tile).total <= SHARED_BYTES;
   return fits ? tile : { ...tile, queryBuffers: 1 };
 }
