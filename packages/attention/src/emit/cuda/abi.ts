@@ -119,7 +119,7 @@ const COMMON: readonly FieldSpec[] = [
   ...pointers("const float", "sinks"),
   // [B] each.
   ...pointers("const int", "queryOffset", "kvLength"),
-  // Forward with lists: `TILE_ITEM`, `TILE_SPAN`. Decode: records of decode/.
+  // Forward with lists: see `schedule/tile-work.ts`.
   ...pointers("const int", "items", "spans"),
   // The block mask's own lists, read by decode; 0: no mask.
   ...pointers("const int", "rowStart", "runs"),
@@ -141,12 +141,6 @@ const COMMON: readonly FieldSpec[] = [
   ...fields("i32", "maskB", "maskH", "maskRows", "blockQ", "blockKv"),
   ...fields("f32", "scale"),
 ];
-
-/** Words of one item: batch element, query head, first row, end of rows; first span; masked spans; whole spans; masked steps. */
-export const TILE_ITEM_WORDS = 8;
-
-/** Words of one span: first key, steps of `tile.keys` keys, end of keys that count, first block in `bits` (-1: all keys count). */
-export const TILE_SPAN_WORDS = 4;
 
 export interface Field extends FieldSpec {
   /** Byte in `Params`. */
