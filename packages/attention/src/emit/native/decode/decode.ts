@@ -33,7 +33,9 @@ const adjust = `\
 static float $adjust(const struct vigil_launch *L, const struct $scratch *w, float *tile, int key, int count, int row, float most_before) {
   const int32_t b = w->b, h = $head(L, w, row), q = $query(L, row) + w->offset;
   (void)L, (void)key, (void)b, (void)h, (void)q;
+  const float scale = w->scaling.natural;
   f32x most = v_set(most_before);
+  (void)scale;
   for (int n = 0; n < count; n += LANES) {
     const i32x kv = key + n + v_count();
     f32x score = v_load(tile + n);
@@ -62,7 +64,7 @@ function adjustFunction(context: KernelContext): string {
   const site = {
     laneAxis: "kv",
     axes: { b: "b", h: "h", q: "q", kv: "kv" },
-    score: "logit",
+    score: { logit: "logit", dot: "score", scale: "scale" },
   } as const;
   const score = lowered(context, spec.score, site);
   const mask = lowered(context, spec.mask, site);
@@ -73,7 +75,7 @@ function adjustFunction(context: KernelContext): string {
     score === null
       ? []
       : [
-          "const f32x logit = score * w->scaling.natural;",
+          "const f32x logit = score * scale;",
           "(void)logit;",
           ...score.outside,
           ...score.inside,

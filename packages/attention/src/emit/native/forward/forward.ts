@@ -52,20 +52,26 @@ function adjustFunction(context: KernelContext, masked: boolean): string {
   const score = lowered(context, context.spec.score, {
     laneAxis: "q",
     axes: { b: "b", h: "h", q: "q[j]", kv: "kv" },
-    score: "logit",
+    score: { logit: "logit", dot: "score", scale: "scale" },
   });
   const scored = score !== null;
   return fill(adjust, context, {
     title: `${scored ? "s = score(scale s)" : "s as it is"}${masked ? ", -inf where masked" : ""}; m' = max(m, s)`,
     masked: masked ? "_masked" : "",
     outside: scored
-      ? ["i32x q[NV];", "EACH_VECTOR q[j] = $positions(w, row, j);", ...score.outside, "(void)q;"]
+      ? [
+          "const float scale = w->scaling.natural;",
+          "i32x q[NV];",
+          "EACH_VECTOR q[j] = $positions(w, row, j);",
+          "(void)q;",
+          ...score.outside,
+        ]
       : [],
     perKey: scored ? ["const int32_t kv = key + n;", "(void)kv;", ...score.perKey] : [],
     inside: [
       ...(scored
         ? [
-            "const f32x logit = score * w->scaling.natural;",
+            "const f32x logit = score * scale;",
             ...score.inside,
             "(void)logit;",
             `score = ${score.result};`,

@@ -38,7 +38,7 @@ export function keep(context: KernelContext): string {
   const mask = lowered(context, context.spec.mask, {
     laneAxis: "q",
     axes: { b: "b", h: "h", q: "q[j]", kv: "kv" },
-    score: "",
+    score: null,
   });
   if (mask === null) return "";
   return fill(frame, context, {

@@ -37,12 +37,10 @@ struct $scratch {
   struct runs runs;
   int32_t at; /* the first key of the run that is not in a block yet */
   int32_t b, h, first, last, offset, row; /* row: the first of the 32 */
+  i32x q[2]; /* positions; spare lanes repeat the item's last row */
   const uint16_t *keys, *values; /* values: [group of 32 keys][WIDE_V][32] */
   int64_t key_row;
-};
-INLINE i32x $positions(const struct $scratch *w, int j) {
-  return v_mini(w->row + j * LANES + v_count(), v_seti(w->last)) + (w->first + w->offset);
-}`;
+};`;
 
 const exponentials = `\
 /* p = 2^(c s - c m') of keys k .. k + n - 1, n even; l += p. */
@@ -237,11 +235,11 @@ function keepFunction(context: KernelContext): string {
   const mask = lowered(context, context.spec.mask, {
     laneAxis: "q",
     axes: { b: "b", h: "h", q: "q[j]", kv: "kv" },
-    score: "",
+    score: null,
   });
   if (mask === null) return "";
   return fill(keep, context, {
-    before: ["i32x q[NV];", "EACH_VECTOR q[j] = $positions(w, j);", "(void)q;", ...mask.outside],
+    before: ["const i32x *const q = w->q;", "(void)q;", ...mask.outside],
     bits: [
       ...mask.perKey,
       "EACH_VECTOR {",
@@ -256,7 +254,7 @@ function adjustFunction(context: KernelContext, masked: boolean): string {
   const score = lowered(context, context.spec.score, {
     laneAxis: "q",
     axes: { b: "b", h: "h", q: "q[j]", kv: "kv" },
-    score: "logit",
+    score: { logit: "logit", dot: "score", scale: "scale" },
   });
   const stored = "v_store(at + j * LANES, score);";
   const kept = "score = v_choose(v_mask(keep[n] >> (j * LANES)), score, v_set(-INFINITY));";
@@ -267,7 +265,12 @@ function adjustFunction(context: KernelContext, masked: boolean): string {
     outside:
       score === null
         ? []
-        : ["i32x q[NV];", "EACH_VECTOR q[j] = $positions(w, j);", "(void)q;", ...score.outside],
+        : [
+            "const float scale = w->scaling.natural;",
+            "const i32x *const q = w->q;",
+            "(void)q;",
+            ...score.outside,
+          ],
     perKey:
       score === null
         ? []
@@ -276,7 +279,7 @@ function adjustFunction(context: KernelContext, masked: boolean): string {
       ...(score === null
         ? []
         : [
-            "const f32x logit = score * w->scaling.natural;",
+            "const f32x logit = score * scale;",
             "(void)logit;",
             ...score.inside,
             `score = ${score.result};`,
@@ -292,6 +295,7 @@ const item = `\
 static void $rows(const struct vigil_launch *L, struct $scratch *w) {
   $pack_queries(L, w);
   memset(w->out, 0, sizeof w->out);
+  EACH_VECTOR w->q[j] = v_mini(w->row + j * LANES + v_count(), v_seti(w->last)) + (w->first + w->offset);
   EACH_VECTOR w->most[j] = w->before[j] = v_set(-INFINITY), w->sum[j] = w->to[j] = v_set(0.0f);
   runs_begin(&w->runs, L, w->b, w->h, w->first);
   w->at = w->run.end = 0;

@@ -26,8 +26,8 @@ export interface Site {
   readonly laneAxis: "q" | "kv";
   /** Each axis in C: a number, or for the lane axis the positions of vector j. */
   readonly axes: Readonly<Record<Axis, string>>;
-  /** The score of vector j; masks do not read it. */
-  readonly score: string;
+  /** The score of vector j as a natural logit, dot * scale, and its parts; null for masks, which do not read it. */
+  readonly score: { readonly logit: string; readonly dot: string; readonly scale: string } | null;
 }
 
 /** An expression's statements, by the place where they belong. */
@@ -91,7 +91,7 @@ class Lowering {
     const { type, attr } = node;
     const plain = { type, isVector: this.#isVector(node), literal: null };
     if (node.op === "index") return { ...plain, text: this.#site.axes[attr as Axis] };
-    if (node.op === "score") return { ...plain, text: this.#site.score };
+    if (node.op === "score") return { ...plain, text: this.#site.score?.logit ?? "" };
     if (node.op === "const") {
       const value = Number(attr);
       return {
@@ -152,8 +152,14 @@ class Lowering {
     const [a, b] = [this.#value(above), this.#value(below)];
     if (b.isVector) return laneForm("div", "f32")([a, b]);
     const one = `one${this.lines.outside.length}_${this.lines.perKey.length}`;
-    this.lines[this.#level(below)].push(`const float ${one} = s_reciprocal(${b.text});`);
-    return `${name}(${lanes(a)}, ${b.text}, ${one})`;
+    const before = this.lines[this.#level(below)];
+    before.push(`const float ${one} = s_reciprocal(${b.text});`);
+    if (name === "v_divide" || above.op !== "score" || this.#site.score === null) {
+      return `${name}(${lanes(a)}, ${b.text}, ${one})`;
+    }
+    // The scale goes into the reciprocal.
+    const { dot, scale, logit } = this.#site.score;
+    return `(${one} == 0.0f ? ${logit} / ${b.text} : ${dot} * (${scale} * ${one}))`;
   }
 
   #load(node: Node, indices: readonly Operand[]): string {
@@ -174,7 +180,7 @@ class Lowering {
 }
 
 /** Quotients that only a hyperbolic tangent reads (soft-capping): the function is smooth, so they need not be exact. */
-function foldedNodes(nodes: readonly Node[], root: Node): ReadonlySet<Node> {
+function foldedNodes(nodes: readonly Node[], root: Node): Set<Node> {
   const users = new Map<Node, number>([[root, 1]]);
   for (const arg of nodes.flatMap(({ args }) => args)) users.set(arg, (users.get(arg) ?? 0) + 1);
   const quotients = nodes
@@ -184,15 +190,27 @@ function foldedNodes(nodes: readonly Node[], root: Node): ReadonlySet<Node> {
   return new Set(quotients.filter((node) => users.get(node) === 1));
 }
 
+/** What is added to the score, where that is all that the root does. */
+function addedToScore({ op, args: [a, b] }: Node, nodes: readonly Node[]): Node | null {
+  if (op !== "add" || a === undefined || b === undefined) return null;
+  const reads = nodes.flatMap(({ args }) => args).filter((arg) => arg.op === "score").length;
+  const other = a.op === "score" ? b : b.op === "score" ? a : null;
+  return reads === 1 ? other : null;
+}
+
 export function lower(root: Node, site: Site, captures: Captures): Lowered {
   const nodes = topological([root]);
-  const lowering = new Lowering(site, captures, foldedNodes(nodes, root));
+  const added = site.score === null ? null : addedToScore(root, nodes);
+  const folded = foldedNodes(nodes, root);
+  const lowering = new Lowering(site, captures, added === null ? folded : folded.add(root));
   nodes.forEach((node, number) => lowering.add(node, number));
   const { outside, perKey, inside } = lowering.lines;
+  const result =
+    added === null || site.score === null
+      ? lowering.lanesOf(root)
+      : `v_fma(${site.score.dot}, v_set(${site.score.scale}), ${lowering.lanesOf(added)})`;
   return {
     outside: [...captures.declare(lowering.names), ...outside],
-    perKey,
-    inside,
-    result: lowering.lanesOf(root),
+    ...{ perKey, inside, result },
   };
 }

@@ -70,18 +70,21 @@ INLINE f32x v_quotient(f32x a, f32x d) {
   return a / d;
 #endif
 }
-/* tanh x = t / (t + 2), t = e^2x - 1 = 2^n (e^r - 1) + (2^n - 1): no cancellation, no second branch near 0. */
+/*
+ * tanh x = t / (t + 1), t = (e^2x - 1) / 2 = 2^n (e^2r - 1) / 2 + (2^n - 1) / 2, 2x = n ln 2 + 2r: no cancellation, no second
+ * branch near 0. The polynomial is that of (e^s - 1 - s) / s^2, in r = s / 2.
+ */
 INLINE f32x v_tanh(f32x x) {
   x = v_within(x, -9.5f, 9.5f);
   f32x bits = v_fma(x, v_set(2 * LOG2E), v_set(ROUNDING));
-  f32x r = v_fma(bits - v_set(ROUNDING), v_set(-0.6931471805599453f), x + x);
-  f32x p = v_fma(v_set(0.0013882459606975317f), r, v_set(0.008366846479475498f));
-  p = v_fma(p, r, v_set(0.041667211800813675f));
-  p = v_fma(p, r, v_set(0.16666540503501892f));
-  p = v_fma(p, r, v_set(0.4999999701976776f));
+  f32x r = v_fma(bits - v_set(ROUNDING), v_set(-0.34657359027997264f), x);
+  f32x p = v_fma(v_set(32 * 0.0013882459606975317f), r, v_set(16 * 0.008366846479475498f));
+  p = v_fma(p, r, v_set(8 * 0.041667211800813675f));
+  p = v_fma(p, r, v_set(4 * 0.16666540503501892f));
+  p = v_fma(p, r, v_set(2 * 0.4999999701976776f));
   f32x power = (f32x)((i32x)bits << 23);
-  f32x t = v_fma(v_fma(p, r * r, r), power, power - 1.0f);
-  return v_quotient(t, t + 2.0f);
+  f32x t = v_fma(v_fma(p, r * r, r), power, v_fma(power, v_set(0.5f), v_set(-0.5f)));
+  return v_quotient(t, t + 1.0f);
 }
 `;
 
