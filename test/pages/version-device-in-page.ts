@@ -1,7 +1,10 @@
 import { openDevice, openWorkerDevice, STEALTH_MASK } from "@vigil/version-device";
 import type { VersionDevice } from "@vigil/version-device";
 
-/** How far three updates of a line and none of another move their versions, and the device's statistics. */
+/**
+ * How far three updates of a line and none of another move their versions, and the device's
+ * statistics.
+ */
 async function moved(device: VersionDevice): Promise<unknown> {
   const page = Uint32Array.of(5);
   await device.reset(page, new Uint32Array(1));

@@ -1,9 +1,9 @@
 /**
- * The dynamic memory: uneven blocks from its bottom up, full blocks from its top down, until they meet
- * (Toleo, section 4.4). Freed blocks of each list are chained through their first word.
+ * The dynamic memory: uneven blocks from its bottom up, full blocks from its top down, until they
+ * meet (Toleo, section 4.4). Freed blocks of each list are chained through their first word.
  *
- * A block keeps its place until `compact` moves it. So a request is refused only where fewer bytes are free
- * than it asks for.
+ * A block keeps its place until `compact` moves it. So a request is refused only where fewer bytes
+ * are free than it asks for.
  */
 import { FULL_BYTES, UNEVEN_BYTES } from "./formats/geometry.ts";
 
@@ -137,8 +137,8 @@ export class Arena {
   }
 
   /**
-   * Closes the gaps in one list: calls `owners` with a function that it has to call with each block of the
-   * kind in use. Cost: that of walking the owners, and one copy for each gap.
+   * Closes the gaps in one list: calls `owners` with a function that it has to call with each block
+   * of the kind in use. Cost: that of walking the owners, and one copy for each gap.
    */
   compact(kind: BlockKind, owners: (relocate: Relocate) => void): void {
     const list = this.#lists[kind];

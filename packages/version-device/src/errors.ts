@@ -1,9 +1,11 @@
 /**
- * What can go wrong with a device, and the sentences it is said in. They say where, never what: no version, no
- * key and no secret is in a message or a field.
+ * What can go wrong with a device, and the sentences it is said in. They say where, never what: no
+ * version, no key and no secret is in a message or a field.
  */
 
-/** The parts of a message about a wrong argument; the remedy is an imperative without a full stop. */
+/**
+ * The parts of a message about a wrong argument; the remedy is an imperative without a full stop.
+ */
 interface Mistake {
   readonly name: string;
   readonly expected: string;
@@ -42,7 +44,10 @@ export class RefusedError extends Error {
   }
 }
 
-/** The update needs trusted memory, and all is in use (Toleo, section 4.3). The line stays as it was. */
+/**
+ * The update needs trusted memory, and all is in use (Toleo, section 4.3). The line stays as it
+ * was.
+ */
 export class DeviceFullError extends RefusedError {
   override readonly name: string = "DeviceFullError";
 }

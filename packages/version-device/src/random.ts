@@ -1,6 +1,6 @@
 /**
- * Random words: where stealth versions start, and the coin that redraws them (Toleo, section 4.2; the paper's
- * device reads them from its DRAM).
+ * Random words: where stealth versions start, and the coin that redraws them (Toleo, section 4.2;
+ * the paper's device reads them from its DRAM).
  */
 
 /** Fills an array of at most 16,384 words with uniform random bits. Tests pass their own. */

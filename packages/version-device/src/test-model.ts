@@ -1,6 +1,7 @@
 /**
- * The paper's rules said in another way, on plain integers that never wrap: what the device is compared with. A line leads
- * if nobody is ahead of it; a format is the smallest that the page has not outgrown since its base was drawn.
+ * The paper's rules said in another way, on plain integers that never wrap: what the device is
+ * compared with. A line leads if nobody is ahead of it; a format is the smallest that the page has
+ * not outgrown since its base was drawn.
  */
 import { FULL_BYTES, LINES_PER_PAGE, UNEVEN_BYTES } from "./formats/geometry.ts";
 import type { RandomSource } from "./random.ts";

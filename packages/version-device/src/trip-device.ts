@@ -1,12 +1,16 @@
 /**
- * The device itself: a state machine over real bytes (Toleo, sections 4.2 and 4.3), synchronous and alone.
+ * The device itself: a state machine over real bytes (Toleo, sections 4.2 and 4.3), synchronous and
+ * alone.
  *
  * Where the paper is open, this is what holds:
  *
- * - The largest offset of an uneven page is 127; the update that would make it 128 normalises, or upgrades.
- * - A version leads if it equals the page's leading version, so leading needs no order on the ring of 2^27.
- * - An update whose coin falls on reset is not added to the old version: the page waits for its commit with all
- *   versions as they were, and each of its lines, the updated one too, gets the new base.
+ * - The largest offset of an uneven page is 127; the update that would make it 128 normalises, or
+ *   upgrades.
+ * - A version leads if it equals the page's leading version, so leading needs no order on the ring
+ *   of 2^27.
+ * - An update whose coin falls on reset is not added to the old version: the page waits for its
+ *   commit with all versions as they were, and each of its lines, the updated one too, gets the new
+ *   base.
  * - An empty page is one that the coin always resets.
  */
 import { Arena } from "./arena.ts";
@@ -67,7 +71,10 @@ export interface TripOptions {
   readonly capacity: Capacity;
   /** Where bases and coins come from; by default the platform's cryptographic generator. */
   readonly random?: RandomSource | undefined;
-  /** Minus the logarithm of the coin's probability, 0 to 20: fewer bits make more resets, for tests and simulators. */
+  /**
+   * Minus the logarithm of the coin's probability, 0 to 20: fewer bits make more resets, for tests
+   * and simulators.
+   */
   readonly resetBits?: number | undefined;
 }
 
@@ -80,8 +87,8 @@ const BLOCKS: readonly { readonly type: number; readonly kind: BlockKind }[] = [
 const TAILS = 0;
 
 /**
- * The methods are those of `VersionDevice`, but synchronous: each returns how many items it has done, and
- * leaves why it stopped in `refusal`. Arguments are the caller's to check.
+ * The methods are those of `VersionDevice`, but synchronous: each returns how many items it has
+ * done, and leaves why it stopped in `refusal`. Arguments are the caller's to check.
  */
 export class TripDevice {
   readonly capacity: Capacity;
@@ -108,7 +115,10 @@ export class TripDevice {
     this.#touch = new Touch(this.#entries, this.#arena.memory);
   }
 
-  /** Why the last call stopped before the end of its batch; 0 where it did not, or stopped for a reset. */
+  /**
+   * Why the last call stopped before the end of its batch; 0 where it did not, or stopped for a
+   * reset.
+   */
   get refusal(): Refusal | 0 {
     return this.#refusal;
   }
@@ -130,7 +140,10 @@ export class TripDevice {
     return lines.length;
   }
 
-  /** The inner loop: a flat page's update is written out, because a call for each would double its time. */
+  /**
+   * The inner loop: a flat page's update is written out, because a call for each would double its
+   * time.
+   */
   #updateSome(lines: Uint32Array, versions: Uint32Array, from: number, to: number): number {
     const entries = this.#entries;
     const { pages } = this.capacity;
@@ -285,7 +298,10 @@ export class TripDevice {
     }
   }
 
-  /** A flat page whose update the inner loop left: the line is the first since the base moved, or for the second time. */
+  /**
+   * A flat page whose update the inner loop left: the line is the first since the base moved, or
+   * for the second time.
+   */
   #updateFlat(page: number, at: number, word: number, line: number): number {
     const entries = this.#entries;
     const here = halfAt(at, line);
@@ -460,11 +476,15 @@ export class TripDevice {
     if (block !== undefined) this.#arena.give(block.kind, pointerOf(this.#entries, at));
   }
 
-  /** Whether there is room for a block, after closing the other list's gaps if need be. */
+  /**
+   * Whether there is room for a block, after closing the other list's gaps if need be; its own list
+   * has none.
+   */
   #makeRoom(kind: BlockKind): boolean {
     if (this.#arena.hasRoom(kind)) return true;
     if (!this.#arena.couldHaveRoom(kind)) return false;
     for (const { type, kind: other } of BLOCKS) {
+      if (other === kind) continue;
       this.#arena.compact(other, (relocate) => this.#relocateBlocks(type, relocate));
     }
     return true;

@@ -2,7 +2,10 @@ import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
-/** What has to be trusted with versions, wherever it runs: all sources but the transports and the index. */
+/**
+ * What has to be trusted with versions, wherever it runs: all sources but the transports and the
+ * index.
+ */
 test("device, formats and protocol are at most 1,500 lines, not counting empty ones", async () => {
   let lines = 0;
   for await (const file of glob("**/*.ts", { cwd: import.meta.dirname })) {

@@ -1,4 +1,7 @@
-/** `vigil bench versions`: updates of stealth versions, in process, in a worker, and over TLS on this machine. */
+/**
+ * `vigil bench versions`: updates of stealth versions, in process, in a worker, and over TLS on
+ * this machine.
+ */
 import { connectDevice, Identity, listenDevice, openDevice } from "@vigil/version-device";
 import { LINES_PER_PAGE, openWorkerDevice, RESET_FLAG, STEALTH_MASK } from "@vigil/version-device";
 import type { CapacityOptions, VersionDevice } from "@vigil/version-device";
@@ -120,7 +123,10 @@ async function updaterOf(
   };
 }
 
-/** What any version store would have to do at least: one 32-bit number for each line, open to everybody. */
+/**
+ * What any version store would have to do at least: one 32-bit number for each line, open to
+ * everybody.
+ */
 async function plainCounters(): Promise<Updater> {
   const counters = new Uint32Array(LINES);
   return {

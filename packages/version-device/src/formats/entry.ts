@@ -4,19 +4,21 @@
  * ```text
  * word 0   bits 0-1 type | bits 2-28 base, 27 bits | bit 29 a reset is pending | bits 30-31 zero
  * words 1-2, the 64-bit field:
- *   empty         the page's upper version, 37 bits; where a reset is pending, base is the version to come
+ *   empty         the page's upper version, 37 bits
  *   flat          one bit per line: its version is base + bit
- *   uneven, full  bits 0-47 pointer to the block | bits 48-49 zero | bits 50-56 MIN | bits 57-63 MAX
+ *   uneven, full  bits 0-47 pointer to the block | 48-49 zero | 50-56 MIN | 57-63 MAX
  * ```
  *
- * The paper's 93 bits are all here; the pending mark takes one of the three that 12 bytes leave over.
- * MIN and MAX are of an uneven page's offsets; a full page has them zero, and its base is the leading version.
+ * The paper's 93 bits are all here; the pending mark takes one of the three that 12 bytes leave
+ * over. MIN and MAX are of an uneven page's offsets; a full page has them zero, and its base is the
+ * leading version. The base of an empty page is zero, or where a reset is pending the
+ * version to come.
  */
 import { ENTRY_BYTES, STEALTH_MASK } from "./geometry.ts";
 
 /**
- * Type codes. The paper has three formats; the fourth code is a page without data. It is zero, so that
- * fresh memory is a device of empty pages.
+ * Type codes. The paper has three formats; the fourth code is a page without data. It is zero, so
+ * that fresh memory is a device of empty pages.
  */
 export const TYPE = { empty: 0, flat: 1, uneven: 2, full: 3 } as const;
 
@@ -74,8 +76,8 @@ export const upperOf = (view: DataView, at: number): number =>
   view.getUint32(at + 4, true) + view.getUint32(at + 8, true) * WORD;
 
 /**
- * Offset in the arena of an uneven or full page's block, in bytes. The arena has at most 2^32, so the upper 16
- * of the pointer's 48 bits are zero.
+ * Offset in the arena of an uneven or full page's block, in bytes. The arena has at most 2^32, so
+ * the upper 16 of the pointer's 48 bits are zero.
  */
 export const pointerOf = (view: DataView, at: number): number => view.getUint32(at + 4, true);
 

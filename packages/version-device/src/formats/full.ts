@@ -1,6 +1,6 @@
 /**
- * The 216-byte block of a full page: 64 stealth versions of 27 bits, line 0 in the lowest bits (Toleo,
- * section 4.3). A version that starts at bit 6 or 7 of a byte reaches into a fifth byte.
+ * The 216-byte block of a full page: 64 stealth versions of 27 bits, line 0 in the lowest bits
+ * (Toleo, section 4.3). A version that starts at bit 6 or 7 of a byte reaches into a fifth byte.
  */
 import { STEALTH_BITS, STEALTH_MASK } from "./geometry.ts";
 

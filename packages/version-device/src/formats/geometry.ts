@@ -1,8 +1,9 @@
 /**
  * The sizes that everything else is made of (Toleo, arXiv 2410.12749, sections 4.2 and 4.3).
  *
- * A page is 64 lines; what a line measures is the host's affair. A line's full version has 64 bits: the
- * upper 37 lie beside the data, where nobody is trusted, and the lower 27, the stealth version, only here.
+ * A page is 64 lines; what a line measures is the host's affair. A line's full version has 64 bits:
+ * the upper 37 lie beside the data, where nobody is trusted, and the lower 27, the stealth version,
+ * only here.
  */
 
 export const LINES_PER_PAGE = 64;
@@ -25,7 +26,10 @@ export const UPPER_LIMIT: number = 2 ** 37;
 export const isUpper = (upper: number): boolean =>
   Number.isInteger(upper) && upper >= 0 && upper < UPPER_LIMIT;
 
-/** Bytes of trusted memory: one entry for every page, and one block more for an uneven or a full page. */
+/**
+ * Bytes of trusted memory: one entry for every page, and one block more for an uneven or a full
+ * page.
+ */
 export const ENTRY_BYTES = 12;
 export const UNEVEN_BYTES = 56;
 export const FULL_BYTES = 216;

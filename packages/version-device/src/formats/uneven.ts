@@ -1,6 +1,6 @@
 /**
- * The 56-byte block of an uneven page: 64 offsets of 7 bits, line 0 in the lowest bits; a line's version is
- * base + offset (Toleo, section 4.3).
+ * The 56-byte block of an uneven page: 64 offsets of 7 bits, line 0 in the lowest bits; a line's
+ * version is base + offset (Toleo, section 4.3).
  */
 import { LINE_MASK, LINES_PER_PAGE } from "./geometry.ts";
 
@@ -35,8 +35,8 @@ export function raiseOffset(view: DataView, block: number, line: number): void {
 }
 
 /**
- * The least offset, when no offset is below `bound`. Looks at `line` last: a sweep finds its answer in the
- * line after, random writes in a few lines.
+ * The least offset, when no offset is below `bound`. Looks at `line` last: a sweep finds its answer
+ * in the line after, random writes in a few lines.
  */
 export function leastOffset(view: DataView, block: number, line: number, bound: number): number {
   let least = MAX_OFFSET;

@@ -1,15 +1,18 @@
 /**
- * What travels between a host and a device that is elsewhere: little-endian frames, one request and one reply each.
+ * What travels between a host and a device that is elsewhere: little-endian frames, one request and
+ * one reply each.
  *
  * ```text
  * hello     u32 magic | u8 protocol | u8 1 = a new session | u16 0 | 16 bytes session | u64 first
- * welcome   u32 magic | u8 protocol | u8 1 = accepted | u16 0 | u32 pages | u32 pendingResets | f64 dynamicBytes
- * request   u8 op | 3 bytes 0 | u32 count | u64 sequence | u64 kept | count x u32 items [| count x f64 uppers]
+ * welcome   u32 magic | u8 protocol | u8 1 = accepted | u16 0
+ *           | u32 pages | u32 pendingResets | f64 dynamicBytes
+ * request   u8 op | 3 bytes 0 | u32 count | u64 sequence | u64 kept
+ *           | count x u32 items | free: count x f64 uppers
  * reply     u8 refusal | 3 bytes 0 | u32 done | u64 sequence | values: u32 or f64
  * ```
  *
- * `first` is the first request whose reply is missing; `kept` says that all replies before it have arrived. The link
- * below keeps frames whole, in order and authentic.
+ * `first` is the first request whose reply is missing; `kept` says that all replies before it have
+ * arrived. The link below keeps frames whole, in order and authentic.
  */
 import { ProtocolError } from "../errors.ts";
 import type { Refusal } from "../errors.ts";

@@ -22,8 +22,8 @@ function countingHost(): SessionHost {
 const later = (act: () => void): void => void setImmediate(act);
 
 /**
- * A link that breaks after some frames, counted over both directions: the last frame arrives or not, and what is under way
- * is lost.
+ * A link that breaks after some frames, counted over both directions: the last frame arrives or
+ * not, and what is under way is lost.
  */
 function breakingDial(
   host: SessionHost,

@@ -1,9 +1,10 @@
 /**
  * The device's side of the protocol, without a wire: what makes a request take effect once.
  *
- * A **session** belongs to one client key and outlives its connections. It numbers requests, and keeps each reply until
- * the client says that it has arrived; a request whose number has been seen is answered from there. On one connection
- * numbers go up by one, so a repeated frame ends the connection.
+ * A **session** belongs to one client key and outlives its connections. It numbers requests, and
+ * keeps each reply until the client says that it has arrived; a request whose number has been seen
+ * is answered from there. On one connection numbers go up by one, so a repeated frame ends the
+ * connection.
  */
 import { ProtocolError } from "../errors.ts";
 import type { TripDevice } from "../trip-device.ts";
@@ -13,7 +14,10 @@ import { perform } from "./requests.ts";
 
 class Session {
   readonly client: string;
-  /** The connection that speaks for the session; the newest, when an old one has not noticed its end. */
+  /**
+   * The connection that speaks for the session; the newest, when an old one has not noticed its
+   * end.
+   */
   connection: Connection | null = null;
   /** The number of the next request that has not taken effect. */
   next = 0;
@@ -97,7 +101,8 @@ export class Connection {
   /**
    * The frame to send back.
    *
-   * @throws ProtocolError  the link is to be closed: the request has had no effect, or had it before
+   * @throws ProtocolError  the link is to be closed: the request has had no effect, or had it
+   *   before
    */
   receive(frame: Uint8Array): Uint8Array {
     if (this.#session === null) return this.#greet(decodeHello(frame));

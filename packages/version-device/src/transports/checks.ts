@@ -1,4 +1,7 @@
-/** Checks of what callers pass: one for each kind of argument, with the sentence that says what to do instead. */
+/**
+ * Checks of what callers pass: one for each kind of argument, with the sentence that says what to
+ * do instead.
+ */
 import { rangeError, typeError } from "../errors.ts";
 import { isUpper, MAX_PAGES } from "../formats/geometry.ts";
 import type { Capacity } from "../version-device.ts";
@@ -50,7 +53,10 @@ export function checkUppers(uppers: Float64Array): void {
 export interface CapacityOptions {
   /** Pages of 64 lines, 1 to 2^26. */
   readonly pages: number;
-  /** Bytes for uneven and full pages, 0 to 2^32; by default 15 for each page, the paper's proportion. */
+  /**
+   * Bytes for uneven and full pages, 0 to 2^32; by default 15 for each page, the paper's
+   * proportion.
+   */
   readonly dynamicBytes?: number | undefined;
   /** Resets of pages with data that may await their commit, 1 to 2^20; by default 1024. */
   readonly pendingResets?: number | undefined;

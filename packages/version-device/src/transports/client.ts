@@ -1,6 +1,6 @@
 /**
- * The host's side of the protocol, without a wire: requests are numbered, kept until their reply is here, and sent
- * again over the next link where one breaks.
+ * The host's side of the protocol, without a wire: requests are numbered, kept until their reply is
+ * here, and sent again over the next link where one breaks.
  */
 import { DeviceLostError, ProtocolError } from "../errors.ts";
 import type { Capacity } from "../version-device.ts";
@@ -52,7 +52,10 @@ export class Client {
   #first = 0;
   #sent = 0;
   #next = 0;
-  /** Requests that may be on their way. Starts at one on a new link, so that one which soon breaks again gets on. */
+  /**
+   * Requests that may be on their way. Starts at one on a new link, so that one which soon breaks
+   * again gets on.
+   */
   #window = 1;
   #link: Link | null = null;
   #ended: Error | null = null;

@@ -1,4 +1,7 @@
-/** What runs in the thread of `openWorkerDevice`: a device on the port that comes with the first message. */
+/**
+ * What runs in the thread of `openWorkerDevice`: a device on the port that comes with the first
+ * message.
+ */
 import { SessionHost } from "../protocol/session.ts";
 import { newTripDevice } from "./local-device.ts";
 import { serveOnPort } from "./port.ts";

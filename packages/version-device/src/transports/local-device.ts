@@ -11,8 +11,8 @@ export interface DeviceOptions extends CapacityOptions {
   /** Where bases and coins come from; by default the platform's cryptographic generator. */
   readonly random?: RandomSource | undefined;
   /**
-   * A leading increment resets its page with probability 2^-resetBits: 0 to 20, by default the paper's 20. For
-   * tests and simulators, which cannot wait for a million writes.
+   * A leading increment resets its page with probability 2^-resetBits: 0 to 20, by default the
+   * paper's 20. For tests and simulators, which cannot wait for a million writes.
    */
   readonly resetBits?: number | undefined;
 }

@@ -50,8 +50,9 @@ function webThread(): Thread {
 }
 
 /**
- * Opens a device in a worker thread: `worker_threads` in Node, a module worker in browsers. `close` ends the
- * thread. A thread that dies takes its versions along, and every call fails with `DeviceLostError`.
+ * Opens a device in a worker thread: `worker_threads` in Node, a module worker in browsers. `close`
+ * ends the thread. A thread that dies takes its versions along, and every call fails with
+ * `DeviceLostError`.
  *
  * @throws RangeError       a capacity that no device can have
  * @throws DeviceLostError  the thread does not start

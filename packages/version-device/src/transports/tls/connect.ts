@@ -6,7 +6,7 @@ import type { VersionDevice } from "../../version-device.ts";
 import { openRemote } from "../remote-device.ts";
 import { framed, FrameReader } from "./framing.ts";
 import type { Identity } from "./identity.ts";
-import { HANDSHAKE_MS, pinnedPeer, settings } from "./settings.ts";
+import { HANDSHAKE_MS, KEEP_ALIVE_MS, pinnedPeer, settings } from "./settings.ts";
 
 export interface ConnectOptions {
   readonly host: string;
@@ -15,15 +15,20 @@ export interface ConnectOptions {
   readonly identity: Identity;
   /** The fingerprint of the device's key. */
   readonly device: string;
-  /** How long a broken connection may take to come back before every call fails, in milliseconds; by default 30,000. */
+  /**
+   * How long a broken connection may take to come back before every call fails, in milliseconds; by
+   * default 30,000.
+   */
   readonly patienceMs?: number | undefined;
 }
 
 /**
- * Connects to a device that `listenDevice` or `vigil device --listen` serves. Where the connection breaks it is opened
- * again, and replies that were lost are asked for again: no update is lost, and none is made twice.
+ * Connects to a device that `listenDevice` or `vigil device --listen` serves. Where the connection
+ * breaks it is opened again, and replies that were lost are asked for again: no update is lost, and
+ * none is made twice.
  *
- * @throws DeviceLostError  no device there, another key than the pinned one, or it does not know ours
+ * @throws DeviceLostError  no device there, another key than the pinned one, or it does not know
+ *   ours
  */
 export function connectDevice(options: ConnectOptions): Promise<VersionDevice> {
   const { patienceMs = 30_000 } = options;
@@ -39,7 +44,7 @@ async function dial(options: ConnectOptions, events: LinkEvents): Promise<Link> 
   // Its end may have come while its key was compared; then no event will tell.
   if (socket.destroyed) throw new DeviceLostError(`${options.host}: the connection ended at once`);
   const reader = new FrameReader();
-  socket.setNoDelay(true);
+  socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
   let reason: unknown;
   socket.on("error", (error) => (reason ??= error));
   socket.once("close", () => events.closed(reason));

@@ -1,6 +1,7 @@
 /**
- * Who a host or a device is: an Ed25519 key, known by the hash of its public half. TLS wants certificates; this one
- * says nothing but the key, signs itself, and never expires, because the key is pinned.
+ * Who a host or a device is: an Ed25519 key, known by the hash of its public half. TLS wants
+ * certificates; this one says nothing but the key, signs itself, and never expires, because the key
+ * is pinned.
  */
 import { typeError } from "../../errors.ts";
 

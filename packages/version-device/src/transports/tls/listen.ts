@@ -6,7 +6,7 @@ import type { DeviceOptions } from "../local-device.ts";
 import { newTripDevice } from "../local-device.ts";
 import { framed, FrameReader } from "./framing.ts";
 import type { Identity } from "./identity.ts";
-import { HANDSHAKE_MS, pinnedPeer, settings } from "./settings.ts";
+import { HANDSHAKE_MS, KEEP_ALIVE_MS, pinnedPeer, settings } from "./settings.ts";
 
 export interface ListenOptions extends DeviceOptions {
   /** The device's own key. */
@@ -17,7 +17,10 @@ export interface ListenOptions extends DeviceOptions {
   readonly host?: string | undefined;
   /** By default one that is free. */
   readonly port?: number | undefined;
-  /** Told of every connection that was opened, refused or ended: with whom, and why; never with a version. */
+  /**
+   * Told of every connection that was opened, refused or ended: with whom, and why; never with a
+   * version.
+   */
   readonly onEvent?: ((event: ConnectionEvent) => void) | undefined;
 }
 
@@ -37,8 +40,8 @@ export interface DeviceServer extends AsyncDisposable {
 }
 
 /**
- * Opens a device and serves it until `close`. Its versions live and die with it: what hosts have sealed cannot be
- * read after that.
+ * Opens a device and serves it until `close`. Its versions live and die with it: what hosts have
+ * sealed cannot be read after that.
  *
  * @throws RangeError  a capacity that no device can have
  * @throws Error       an address that cannot be listened on
@@ -99,7 +102,7 @@ async function serve(socket: TLSSocket, host: SessionHost, options: ListenOption
   options.onEvent?.({ kind: "opened", peer });
   const connection = host.connect(client);
   const reader = new FrameReader();
-  socket.setNoDelay(true);
+  socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
   socket.once("close", () => {
     connection.close();
     options.onEvent?.({ kind: "ended", peer, ...(reason === undefined ? {} : { reason }) });

@@ -6,6 +6,9 @@ import { fingerprintOf } from "./identity.ts";
 /** A link that says nothing for this long while it is set up is closed, in milliseconds. */
 export const HANDSHAKE_MS = 10_000;
 
+/** A silent peer is asked whether it is still there, in milliseconds: a dead one ends the link. */
+export const KEEP_ALIVE_MS = 10_000;
+
 interface Settings {
   readonly key: string;
   readonly cert: string;
@@ -16,8 +19,9 @@ interface Settings {
 }
 
 /**
- * TLS 1.3 alone. Certificates are not judged by authorities (`rejectUnauthorized`): the peer's key is compared with
- * the pinned ones after the handshake, which has proved that the peer holds it, and before any frame.
+ * TLS 1.3 alone. Certificates are not judged by authorities (`rejectUnauthorized`): the peer's key
+ * is compared with the pinned ones after the handshake, which has proved that the peer holds it,
+ * and before any frame.
  */
 export const settings = ({ credentials }: Identity): Settings => ({
   ...credentials,
