@@ -43,15 +43,30 @@ export class Builder {
   /** By structure, with operands named by their number: two digests that collide never merge nodes. */
   readonly #nodes = new Map<string, Node>();
   readonly #numbers = new Map<Node, number>();
+  readonly #precision: "single" | "double";
+
+  /**
+   * @param precision  of f32 literals. "double" keeps them as they were written: for checks of what a function means, not of
+   *   what a kernel computes
+   */
+  constructor(precision: "single" | "double" = "single") {
+    this.#precision = precision;
+  }
 
   /** A literal. An i32 must be a 32-bit integer; an f32 is rounded to single precision. */
   constant(type: ScalarType, value: number | boolean): Node {
     if ((type === "bool") !== (typeof value === "boolean")) throw internal(`a ${type} literal`);
     if (type === "i32" && value !== ((value as number) | 0)) throw internal("an i32 out of range");
     // i32 has no negative zero.
-    const exact =
-      typeof value === "boolean" ? value : type === "f32" ? Math.fround(value) : value + 0;
+    if (typeof value === "boolean") return this.#intern("const", type, [], value);
+    const rounds = type === "f32" && this.#precision === "single";
+    const exact = rounds ? Math.fround(value) : type === "f32" ? value : value + 0;
     return this.#intern("const", type, [], exact);
+  }
+
+  /** `Math.fround` of an f32: nothing to do, but in double precision, where it is a `toF32` of an f32. */
+  single(node: Node): Node {
+    return this.#precision === "single" ? node : this.#intern("toF32", "f32", [node], null);
   }
 
   index(axis: Axis): Node {

@@ -1,14 +1,28 @@
 /**
  * An expression graph in float64: what the traced function gives when JavaScript calls it.
  *
- * Differs from calling the function only where the graph has already rounded: literals and captured tensors of
- * type f32. Truth is 1, falsehood 0. Shares nothing with `ir/evaluate.ts`, which rounds every operation to f32.
+ * Of a kernel's graph it differs from calling the function where that has already rounded: literals and captured tensors of
+ * type f32. Of `traceExact`'s it differs in nothing. Truth is 1, falsehood 0. Shares nothing with `ir/evaluate.ts`, which rounds every operation to f32.
  */
 import { internalError } from "../errors.ts";
 import { type OperatorOp, topological } from "../ir/builder.ts";
-import type { CaptureValues, Node, Position, TensorValue } from "../ir/types.ts";
+import type { Node, Position } from "../ir/types.ts";
 
-type Meaning = (a: number, b: number, c: number) => number;
+export type Meaning = (a: number, b: number, c: number) => number;
+
+/** An op by a meaning of the caller's instead. */
+export type Readings = { readonly [K in OperatorOp]?: Meaning };
+
+/** Captures of any precision. */
+export interface ReadableCaptures {
+  readonly uniforms: ReadonlyMap<string, number>;
+  readonly tensors: ReadonlyMap<string, ReadableTensor>;
+}
+
+interface ReadableTensor {
+  readonly shape: readonly number[];
+  readonly data: ArrayLike<number>;
+}
 
 const MOST = 2 ** 31 - 1;
 const saturate = (a: number): number =>
@@ -98,10 +112,11 @@ const lookUp = <Value>(table: ReadonlyMap<string, Value>, name: Node["attr"]): V
 const valueOf = (frame: Frame, slot: number): number => frame.values[slot] ?? NaN;
 
 /** One element, each index clamped to its dimension. */
-function loadStep({ shape, data }: TensorValue, slots: readonly number[]): Step {
+function loadStep({ shape, data }: ReadableTensor, slots: readonly number[]): Step {
   return (frame) => {
     let at = 0;
-    for (const [axis, length] of shape.entries()) {
+    for (let axis = 0; axis < shape.length; axis++) {
+      const length = shape[axis] ?? 1;
       const index = valueOf(frame, slots[axis] ?? -1);
       at = at * length + Math.min(Math.max(index, 0), length - 1);
     }
@@ -109,7 +124,16 @@ function loadStep({ shape, data }: TensorValue, slots: readonly number[]): Step 
   };
 }
 
-function stepFor(node: Node, slots: readonly number[], captures: CaptureValues): Step {
+/** In a graph of double precision (`traceExact`), a `toF32` of an f32 is `Math.fround`. */
+const meaningOf = (op: OperatorOp, { args }: Node, readings: Readings): Meaning =>
+  op === "toF32" && args[0]?.type === "f32" ? Math.fround : (readings[op] ?? meanings[op]);
+
+interface Given {
+  readonly captures: ReadableCaptures;
+  readonly readings: Readings;
+}
+
+function stepFor(node: Node, slots: readonly number[], { captures, readings }: Given): Step {
   const { op, attr } = node;
   switch (op) {
     case "const":
@@ -127,7 +151,7 @@ function stepFor(node: Node, slots: readonly number[], captures: CaptureValues):
     case "load":
       return loadStep(lookUp(captures.tensors, attr), slots);
     default: {
-      const meaning = meanings[op];
+      const meaning = meaningOf(op, node, readings);
       const [a = -1, b = -1, c = -1] = slots;
       return (frame) => meaning(valueOf(frame, a), valueOf(frame, b), valueOf(frame, c));
     }
@@ -137,7 +161,8 @@ function stepFor(node: Node, slots: readonly number[], captures: CaptureValues):
 /** The graph as a function of a score and where it is. The returned function keeps state: one caller at a time. */
 export function compileExact(
   root: Node,
-  captures: CaptureValues,
+  captures: ReadableCaptures,
+  readings: Readings = {},
 ): (score: number, at: Position) => number {
   const nodes = topological([root]);
   const slotOf = new Map(nodes.map((node, slot) => [node, slot]));
@@ -145,7 +170,7 @@ export function compileExact(
     stepFor(
       node,
       node.args.map((arg) => slotOf.get(arg) ?? -1),
-      captures,
+      { captures, readings },
     ),
   );
   const frame: Frame = {

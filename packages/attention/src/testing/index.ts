@@ -31,7 +31,9 @@ export {
   type Numbers,
 } from "./inputs.ts";
 export { type Law, laws, type Opener } from "./laws.ts";
+export { findMisreading } from "./misreading.ts";
 export { roundedMods, runCase } from "./run-case.ts";
+export type { SampledExtent } from "./sample-positions.ts";
 export { type Skip, skips } from "./skips.ts";
 export { fresh, modKind, modText, plainMask, plainScore } from "./plain-function.ts";
 export { Unfused, type UnfusedProblem, type UnfusedResult } from "./unfused.ts";

@@ -15,6 +15,7 @@ import { random } from "../variants/random.ts";
 import { judge } from "./budget.ts";
 import { type Case, scaleOf, shapeOf, testVariants } from "./cases.ts";
 import { cut, emptyLike, type Inputs, makeInputs, poisonFrom } from "./inputs.ts";
+import { findMisreading } from "./misreading.ts";
 
 /** What a case calls `attention` with. */
 export interface CaseSetup {
@@ -28,6 +29,8 @@ export interface CaseSetup {
 export interface PreparedCase extends CaseSetup {
   readonly exact: Answer;
   readonly sameDtype: Answer;
+  /** Where the traced expressions are not what the functions say; null where they are. */
+  readonly misreading: string | null;
 }
 
 /** Where the batch elements stand: by the case's `passes` and `positions`. */
@@ -45,7 +48,10 @@ function positionsOf(one: Case): { queryOffset: number[]; kvLength: number[] } {
   };
 }
 
-/** Score and mask as they round in f32, operation by operation. */
+/**
+ * Score and mask as they round in f32, operation by operation: the traced expressions. Whoever grants a kernel this rounding checks
+ * the expressions against the functions first (`findMisreading`).
+ */
 export function roundedMods({ score, mask }: Mods): Pick<Problem, "score" | "mask"> {
   const element = (
     mod: NonNullable<typeof score | typeof mask>,
@@ -112,6 +118,7 @@ export function prepareCase(one: Case): PreparedCase {
     ...setup,
     exact: referenceAttention({ ...problem, score: mods.score ?? null, mask: mods.mask ?? null }),
     sameDtype: sameDtypeAttention({ ...problem, ...roundedMods(mods) }),
+    misreading: findMisreading(mods, { ...shapeOf(one), queryOffset, kvLength }),
   };
 }
 
@@ -210,14 +217,15 @@ function copyRows(
  * approximates the score function, as the dtype that it is made for.
  */
 export function judgeCase(one: Case, prepared: PreparedCase, result: CaseResult): string[] {
-  const { exact, sameDtype } = prepared;
-  return (["out", "lse", "max"] as const)
+  const { exact, sameDtype, misreading } = prepared;
+  const problems = (["out", "lse", "max"] as const)
     .map((name) => {
       const dtype = name === "out" || result.approximate === true ? one.dtype : "f32";
       const runs = { exact: exact[name], sameDtype: sameDtype[name], kernel: result[name] };
       return judge({ name, dtype, ...runs }).problem;
     })
     .filter((problem) => problem !== null);
+  return misreading === null ? problems : [misreading, ...problems];
 }
 
 /** Prepares, computes and judges a case; an error is a problem too. */

@@ -25,9 +25,12 @@ const holders: { readonly [K in ScalarType]: new (size: number) => Holder } = {
   bool: Uint8Array,
 };
 
-/** All elements in row-major order, through `at`. */
-function gather(type: ScalarType, shape: readonly number[], at: CapturedArray["at"]): Holder {
-  const data = new holders[type](sizeOf(shape));
+/** All elements in row-major order, through `at`, into an array of that many. */
+function fill<Into extends Holder | Float64Array>(
+  data: Into,
+  shape: readonly number[],
+  at: CapturedArray["at"],
+): Into {
   const indices = shape.map(() => 0);
   for (let flat = 0; flat < data.length; flat++) {
     data[flat] = at(indices);
@@ -39,6 +42,13 @@ function gather(type: ScalarType, shape: readonly number[], at: CapturedArray["a
   }
   return data;
 }
+
+const gather = (type: ScalarType, shape: readonly number[], at: CapturedArray["at"]): Holder =>
+  fill(new holders[type](sizeOf(shape)), shape, at);
+
+/** The elements as a JavaScript function sees them, row-major: of doubles, not rounded to the kernel's type. A copy. */
+export const exactElements = ({ shape, at }: CapturedArray): Float64Array =>
+  fill(new Float64Array(sizeOf(shape)), shape, at);
 
 const typedArrayTypes: Readonly<Record<string, "f32" | "i32">> = {
   Int8Array: "i32",

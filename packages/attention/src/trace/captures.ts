@@ -4,7 +4,7 @@
  */
 import { describe, rangeError, typeError } from "../errors.ts";
 import type { CaptureValues, Expression, TensorValue } from "../ir/types.ts";
-import { capturedArray } from "./captured-array.ts";
+import { capturedArray, exactElements } from "./captured-array.ts";
 import type { CapturedArray } from "./captured-array.ts";
 import { Constant, definitionKey, isMod } from "./definition.ts";
 import type { ConstantData, Definition, HelperFunction } from "./definition.ts";
@@ -126,5 +126,27 @@ export function valuesOf(expression: Expression, leaves: Leaves): CaptureValues 
     if (reads.has(path)) tensors.set(path, leaf.array.read());
   }
   for (const name of uniforms.keys()) if (!reads.has(name)) uniforms.delete(name);
+  return { uniforms, tensors };
+}
+
+/** What captures are worth before a kernel's types round them. */
+export interface ExactValues {
+  readonly uniforms: ReadonlyMap<string, number>;
+  readonly tensors: ReadonlyMap<
+    string,
+    { readonly shape: readonly number[]; readonly data: ArrayLike<number> }
+  >;
+}
+
+/** Every number, length and array as it is now; arrays are copied. */
+export function exactValuesOf(leaves: Leaves): ExactValues {
+  const uniforms = new Map<string, number>();
+  const tensors = new Map<string, { shape: readonly number[]; data: Float64Array }>();
+  for (const [path, leaf] of leaves) {
+    if (leaf.kind === "number" || leaf.kind === "boolean") uniforms.set(path, Number(leaf.value));
+    if (leaf.kind !== "array") continue;
+    for (const [name, length] of lengthsOf(path, leaf.array)) uniforms.set(name, length);
+    tensors.set(path, { shape: leaf.array.shape, data: exactElements(leaf.array) });
+  }
   return { uniforms, tensors };
 }

@@ -105,7 +105,7 @@ const mathRows: Readonly<Record<string, MathRow>> = {
   fround: {
     arity: 1,
     fold: Math.fround,
-    lower: (builder, [a = zero]) => scalarValue(asFloat(builder, a)),
+    lower: (builder, [a = zero]) => scalarValue(builder.single(asFloat(builder, a))),
   },
   sqrt: inFloat("sqrt", 1, Math.sqrt),
   cbrt: inFloat("cbrt", 1, Math.cbrt),

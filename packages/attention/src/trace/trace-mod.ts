@@ -1,10 +1,10 @@
 /** From a mod to its expression: the main path of the tracer. */
-import { topological } from "../ir/builder.ts";
+import { Builder, topological } from "../ir/builder.ts";
 import { simplify } from "../ir/simplify.ts";
 import { axes } from "../ir/types.ts";
 import type { CaptureValues, Expression, Node, TensorSpec, UniformSpec } from "../ir/types.ts";
-import { leavesOf, signatureOf, valuesOf } from "./captures.ts";
-import type { Leaves } from "./captures.ts";
+import { exactValuesOf, leavesOf, signatureOf, valuesOf } from "./captures.ts";
+import type { ExactValues, Leaves } from "./captures.ts";
 import { toCondition, toNumber } from "./coerce.ts";
 import type { Tracer } from "./context.ts";
 import { definitionKey } from "./definition.ts";
@@ -42,8 +42,8 @@ const nowhere: Site = (() => {
   return { source, node: source.fn };
 })();
 
-function rootOf(definition: Definition, leaves: Leaves): Node {
-  const t = openTracer();
+function rootOf(definition: Definition, leaves: Leaves, tracedBy = new Builder()): Node {
+  const t = openTracer(tracedBy);
   const { builder } = t;
   const mod = modValue(t, definition, "", leaves);
   const site = mod.text ?? nowhere;
@@ -109,6 +109,19 @@ export function traceUnsimplified(mod: Mod): Traced {
   const leaves = leavesOf(definition);
   const expression = describeReads(definition.kind, rootOf(definition, leaves));
   return { expression, captures: valuesOf(expression, leaves) };
+}
+
+/**
+ * As `traceUnsimplified`, with literals and captured tensors as the function has them: unrounded. Computed in double precision, it
+ * is what calling the function gives: the two are compared to check the compiler's reading (`testing/misreading.ts`).
+ */
+export function traceExact(mod: Mod): { readonly root: Node; readonly captures: ExactValues } {
+  const definition = mod[definitionKey];
+  const leaves = leavesOf(definition);
+  return {
+    root: rootOf(definition, leaves, new Builder("double")),
+    captures: exactValuesOf(leaves),
+  };
 }
 
 /**

@@ -11,8 +11,7 @@ import { fail } from "./site.ts";
 /** Expressions evaluated, loops and calls unrolled; more would be no kernel that anyone wants to compile. */
 const maxSteps = 200_000;
 
-export function openTracer(): Tracer {
-  const builder = new Builder();
+export function openTracer(builder: Builder = new Builder()): Tracer {
   const stack = new CallStack();
   let steps = 0;
   const t: Tracer = {
