@@ -105,17 +105,26 @@ export class Core {
     );
   }
 
-  /** Gives everything back; every step is taken, whatever the ones before it threw. */
+  /**
+   * Gives everything back; every step is taken, whatever the ones before it threw.
+   *
+   * @throws CudaError  what failed first; not where the GPU was lost before, which has been said then
+   */
   close(kernels: readonly { unload(): void }[]): void {
-    everyStep([
-      () => this.gpu.enter(),
-      () => this.stream.finish("finishing before closing the device"),
-      ...kernels.map((kernel) => () => kernel.unload()),
-      () => this.staging.close(),
-      () => this.allocator.close(),
-      () => this.stream.close(),
-      () => this.gpu.close(),
-    ]);
+    const wasLost = this.driver.isLost;
+    try {
+      everyStep([
+        () => this.gpu.enter(),
+        () => this.stream.finish("finishing before closing the device"),
+        ...kernels.map((kernel) => () => kernel.unload()),
+        () => this.staging.close(),
+        () => this.allocator.close(),
+        () => this.stream.close(),
+        () => this.gpu.close(),
+      ]);
+    } catch (error) {
+      if (!wasLost) throw error;
+    }
   }
 
   /** Ends what was loaded without being asked for by name. */

@@ -210,6 +210,16 @@ describe("when something fails", () => {
     },
   );
 
+  test("a kernel that loses the GPU is named where it is waited for; closing then says nothing more", async () => {
+    const { device } = await openFake({}, {}, (gpu) => {
+      gpu.failures = [{ call: "cuEventQuery", nth: 4, code: 700, onwards: true }];
+    });
+    const failure = attention(query, key, value, { mask: causal, device });
+    await expect(failure).rejects.toThrow(/ILLEGAL_ADDRESS.*start a new process/);
+    await expect(attention(query, key, value, { device })).rejects.toThrow(CudaError);
+    await expect(device.close()).resolves.toBeUndefined();
+  });
+
   test("out of memory gives back what is kept, tries again, then says what helps", async () => {
     const small = { memoryBytes: 400_000 };
     const { device, gpu } = await openFake(small);

@@ -26,6 +26,7 @@ export class Driver {
   readonly library: DriverLibrary;
   /** The functions by their C names, with what they are called for as first argument. */
   readonly call: CheckedFunctions;
+  #lost = false;
 
   constructor(library: DriverLibrary) {
     this.library = library;
@@ -33,6 +34,11 @@ export class Driver {
     const checked = names.map((name) => [name, this.#checked(name)] as const);
     // Each key has the function of its own name, with that name's arguments.
     this.call = Object.fromEntries(checked) as unknown as CheckedFunctions;
+  }
+
+  /** Whether a call has said that the process cannot use the GPU any more: every later one fails too. */
+  get isLost(): boolean {
+    return this.#lost;
   }
 
   /** @throws CudaError the code of a call is not success */
@@ -70,11 +76,13 @@ export class Driver {
   }
 
   #failure(code: number, call: DriverCall, doing: Doing): CudaError {
-    return new CudaError({
+    const error = new CudaError({
       code,
       call,
       codeName: resultName(this.library, code),
       doing: typeof doing === "string" ? doing : doing(),
     });
+    this.#lost ||= error.isFatal;
+    return error;
   }
 }

@@ -44,6 +44,8 @@ export interface Failure {
   readonly call: CallName | "any";
   readonly nth: number;
   readonly code: number;
+  /** Whether every call after it fails too, as when the GPU is lost. */
+  readonly onwards?: boolean;
 }
 
 const codes = {
@@ -148,6 +150,7 @@ export class FakeGpu {
   readonly #names = new Map<number, bigint>();
   readonly #buffers = new WeakMap<ArrayBuffer, bigint>();
   #contexts = 0;
+  #lost: number | null = null;
   #handles = 0x5000n;
   #any = 0;
   #now = 0;
@@ -225,10 +228,12 @@ export class FakeGpu {
     const nth = this.#counts.get(name) ?? 0;
     this.#counts.set(name, nth + 1);
     const any = this.#any++;
+    if (this.#lost !== null) return this.#lost;
     const failure = this.failures.find(
       (each) =>
         (each.call === "any" && each.nth === any) || (each.call === name && each.nth === nth),
     );
+    if (failure?.onwards === true) this.#lost = failure.code;
     return failure?.code;
   }
 
