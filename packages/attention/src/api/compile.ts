@@ -22,7 +22,7 @@ import { checkRangesAt } from "./check-launch.ts";
 import { type AnyTensor, checkInputs, type Inputs } from "./check-tensors.ts";
 import { withoutMaskedValues } from "./masked-values.ts";
 import { asMaskMod, asScoreMod, type MaskMod, type ScoreMod } from "./mods.ts";
-import { resolveDevice } from "./open-device.ts";
+import { withDevice } from "./open-device.ts";
 import type { AttentionResult, BlockSize, Placement, RunOptions, Variant } from "./options.ts";
 import { checkFlags, checkOptions } from "./check-options.ts";
 import * as check from "./validate.ts";
@@ -153,13 +153,19 @@ interface Program extends SpecOptions {
 
 type AnyResult = LaunchResult<AnyTensor>;
 
-async function execute(
-  program: Pick<Program, "device" | "blockSize"> & { readonly variant: TracedVariant },
+/** A call with all its options read: nothing is awaited before, so a caller may change them at once. */
+interface Call {
+  readonly spec: KernelSpec;
+  readonly inputs: Inputs;
+  readonly rest: Rest;
+}
+
+function callOf(
+  { variant, blockSize }: Pick<Program, "blockSize"> & { readonly variant: TracedVariant },
   inputs: Inputs,
   options: RunOptions<AnyTensor>,
-): Promise<AnyResult> {
+): Call {
   const { shape, dtype } = inputs;
-  const { device, variant } = program;
   checkFlags(options);
   options.signal?.throwIfAborted();
   const scale = check.checkScale(options.scale, shape.D);
@@ -171,10 +177,10 @@ async function execute(
     const { expression, captures } = variant.score;
     checkRangesAt(expression, captures, extent);
   }
-  const mask = maskFor(variant, { ...extent, ...check.checkBlockSize(program.blockSize) });
+  const mask = maskFor(variant, { ...extent, ...check.checkBlockSize(blockSize) });
   const schedule = chooseSchedule(shape);
   const spec = specOf(variant, { schedule, dtype, D: shape.D, Dv: shape.Dv });
-  return launchOn(device, spec, inputs, {
+  const rest = {
     shape,
     scale,
     queryOffset,
@@ -184,18 +190,14 @@ async function execute(
     sinks,
     want: { lse: options.returnLse === true, max: options.returnMax === true },
     signal: options.signal ?? null,
-  });
+  };
+  return { spec, inputs, rest };
 }
 
 /** Everything of a launch but its tensors. */
 type Rest = Omit<Launch, "query" | "key" | "value" | "out">;
 
-async function launchOn(
-  device: Device,
-  spec: KernelSpec,
-  inputs: Inputs,
-  rest: Rest,
-): Promise<AnyResult> {
+async function perform(device: Device, { spec, inputs, rest }: Call): Promise<AnyResult> {
   if (inputs.home === null) {
     const { query, key, value, out } = inputs;
     const launch = { query, key, value, out, ...rest };
@@ -229,13 +231,17 @@ function maskFor(
   return prepared;
 }
 
-const wantsMore = (options: RunOptions<AnyTensor>): boolean =>
-  options.returnLse === true || options.returnMax === true;
-
 /** Tensors in a device's memory are computed there, unless the caller names a device. */
 function deviceOf({ home }: Inputs): Device | undefined {
   const holder: (Partial<Device> & TensorHome) | null = home;
   return holder?.kernel === undefined ? undefined : (holder as Device & TensorHome);
+}
+
+/** What a call gives its caller: more than the output only where that was asked for. */
+async function answerOf(device: Device, call: Call): Promise<AnyTensor | AnyResult> {
+  const { lse, max } = call.rest.want;
+  const result = await perform(device, call);
+  return lse || max ? result : result.out;
 }
 
 /** One call of `attention`: checks, finds or compiles the kernel, runs it. */
@@ -245,13 +251,9 @@ export async function runVariant(
 ): Promise<AnyTensor | AttentionResult<AnyTensor>> {
   checkOptions("attention", options);
   const inputs = checkInputs(...tensors, options.out);
-  const program = {
-    variant: traceVariant(variantOf(options)),
-    device: await resolveDevice(options.device ?? deviceOf(inputs)),
-    blockSize: options.blockSize,
-  };
-  const result = await execute(program, inputs, options);
-  return wantsMore(options) ? result : result.out;
+  const program = { variant: traceVariant(variantOf(options)), blockSize: options.blockSize };
+  const call = callOf(program, inputs, options);
+  return withDevice(options.device ?? deviceOf(inputs), (device) => answerOf(device, call));
 }
 
 class Compiled implements CompiledAttention {
@@ -305,10 +307,9 @@ class Compiled implements CompiledAttention {
       throw rangeError({ name: "query, key and value", expected, got, remedy });
     }
     const { device, mods, blockSize } = this.#program;
-    const program = { device, blockSize, variant: traceVariant(mods) };
-    const result = await execute(program, inputs, options);
-    return wantsMore(options) ? result : result.out;
-    // What comes back is where the tensors are: the types say so, `launchOn` does so.
+    const call = callOf({ blockSize, variant: traceVariant(mods) }, inputs, options);
+    return withDevice(device, () => answerOf(device, call));
+    // What comes back is where the tensors are: the types say so, `perform` does so.
   }) as RunVariant;
 }
 
@@ -342,12 +343,14 @@ export const specOfVariant = (options: Variant & KernelOptions): KernelSpec =>
 export async function compile(options: CompileOptions): Promise<CompiledAttention> {
   checkOptions("compile", options);
   const { D, Dv, dtype, schedule } = checkedKernel(options);
-  check.checkBlockSize(options.blockSize);
+  const { blockQ, blockKv } = check.checkBlockSize(options.blockSize);
   const mods = variantOf(options);
   const variant = traceVariant(mods);
-  const device = await resolveDevice(options.device);
-  const program = { mods, device, D, Dv, dtype, schedule, blockSize: options.blockSize };
-  const kernel = await device.kernel(specOf(variant, { schedule, D, Dv, dtype }));
-  if (kernel.spec.D !== D) throw internalError("a kernel for another head size");
-  return new Compiled(program, kernel);
+  const blockSize: BlockSize = [blockQ, blockKv];
+  const spec = specOf(variant, { schedule, D, Dv, dtype });
+  return withDevice(options.device, async (device) => {
+    const kernel = await device.kernel(spec);
+    if (kernel.spec.D !== D) throw internalError("a kernel for another head size");
+    return new Compiled({ mods, device, D, Dv, dtype, schedule, blockSize }, kernel);
+  });
 }

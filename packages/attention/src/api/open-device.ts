@@ -227,3 +227,17 @@ export async function resolveDevice(device: Device | DeviceName = "auto"): Promi
   const remedy = 'write await openDevice("wasm"), or leave it out for the fastest one here';
   throw typeError({ name: "device", expected, got: describe(device), remedy });
 }
+
+/**
+ * Runs `work` on a device. One that is open already stays so until the work has ended, should the caller close it meanwhile.
+ *
+ * @throws TypeError  it is closed
+ */
+export async function withDevice<T>(
+  device: Device | DeviceName | undefined,
+  work: (device: Device) => Promise<T>,
+): Promise<T> {
+  const isOpen = typeof device === "object" && device !== null;
+  if (isOpen && device.hold !== undefined) return device.hold(() => work(device));
+  return work(await resolveDevice(device));
+}

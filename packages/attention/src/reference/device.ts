@@ -18,9 +18,16 @@ import { encode } from "./formats.ts";
 /** The float64 reference: exact, slow (about 10^8 multiplications a second), one thread. */
 export function openReference(): Device {
   const kernels = new Map<string, Kernel>();
-  let closed = false;
+  let isClosed = false;
+  let calls = 0;
+  /** Nothing of it is freed, so calls that began before `close` simply go on. */
+  const checkOpen = (underWay: number = calls): void => {
+    if (!isClosed || underWay > 0) return;
+    const remedy = "open another one";
+    throw typeError({ name: "device", expected: "an open device", got: "a closed one", remedy });
+  };
   const close = async (): Promise<void> => {
-    closed = true;
+    isClosed = true;
     kernels.clear();
   };
   return {
@@ -29,16 +36,17 @@ export function openReference(): Device {
     get compilations() {
       return kernels.size;
     },
-    async kernel(spec) {
-      if (closed) {
-        const remedy = "open another one";
-        throw typeError({
-          name: "device",
-          expected: "an open device",
-          got: "a closed one",
-          remedy,
-        });
+    async hold(work) {
+      checkOpen(0);
+      calls++;
+      try {
+        return await work();
+      } finally {
+        calls--;
       }
+    },
+    async kernel(spec) {
+      checkOpen();
       const key = keyOf(spec);
       const kernel = kernels.get(key) ?? kernelFor(spec);
       kernels.set(key, kernel);

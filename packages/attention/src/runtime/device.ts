@@ -96,7 +96,17 @@ export interface Device extends AsyncDisposable {
   readonly compilations: number;
   /** Compiles, or returns the kernel already compiled for an equal spec. */
   kernel(spec: KernelSpec): Promise<Kernel>;
-  /** Ends workers and frees memory; a running launch ends first. Calling it again does nothing. */
+  /**
+   * Runs a call of several steps (find a kernel, launch it, look at the result, launch again): a `close` that comes meanwhile
+   * waits for it. Devices without it refuse whatever step of a call comes after `close`.
+   *
+   * @throws TypeError  `close` has been called
+   */
+  hold?<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * Ends workers and frees memory. Calls under way end first: launches that have begun or wait for their turn, and all that
+   * runs in `hold`, as `attention`, `compile` and what it returns do. Calling it again does nothing.
+   */
   close(): Promise<void>;
 }
 

@@ -150,12 +150,12 @@ test("launches larger than the memory run in parts, in as little of it as their 
 });
 
 const wrongOptions: readonly (readonly [options: WasmOptions, message: RegExp])[] = [
-  [{ threads: 0 }, /^threads: expected "auto" or an integer from 1 to 256, got 0$/],
-  [{ threads: 257 }, /^threads: .* got 257$/],
-  [{ threads: 1.5 }, /^threads: .* got 1.5$/],
-  [{ threads: NaN }, /^threads: .* got NaN$/],
+  [{ threads: 0 }, /^threads: expected "auto" or an integer from 1 to 256, got 0;/],
+  [{ threads: 257 }, /^threads: .* got 257;/],
+  [{ threads: 1.5 }, /^threads: .* got 1.5;/],
+  [{ threads: NaN }, /^threads: .* got NaN;/],
   [{ stagingBytes: -1 }, /^stagingBytes: expected an integer number of bytes from 1 /],
-  [{ memoryLimitBytes: 2 ** 32 }, /^memoryLimitBytes: .* got 4294967296$/],
+  [{ memoryLimitBytes: 2 ** 32 }, /^memoryLimitBytes: .* got 4294967296;/],
 ];
 
 test.for(wrongOptions)("%o is refused", async ([options, message]) => {

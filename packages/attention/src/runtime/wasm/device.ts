@@ -3,10 +3,10 @@ import { captureLayout, scratchBytes } from "../../emit/wasm/abi.ts";
 import type { ConvertExports, KernelExports, WasmTarget } from "../../emit/wasm/abi.ts";
 import { emitConvert } from "../../emit/wasm/convert.ts";
 import { emitKernel } from "../../emit/wasm/kernel.ts";
-import { typeError } from "../../errors.ts";
 import type { Device, Kernel, KernelSpec, Launch, LaunchResult } from "../device.ts";
 import type { Arena } from "./arena.ts";
 import type { Crew } from "./crew.ts";
+import { OpenCalls } from "../shared/open-calls.ts";
 import { specKey } from "../shared/spec-key.ts";
 import { type CompiledKernel, runLaunch } from "./launch.ts";
 import { LoadedModule } from "./module.ts";
@@ -30,8 +30,8 @@ export class WasmDevice implements Device {
   readonly #kernels = new Map<string, Promise<Kernel>>();
   readonly #turns = new TurnQueue();
   #convert: Promise<LoadedModule<ConvertExports>> | null = null;
+  readonly #calls = new OpenCalls();
   #compilations = 0;
-  #closed = false;
 
   constructor(parts: WasmDeviceParts) {
     this.name = parts.name;
@@ -42,8 +42,12 @@ export class WasmDevice implements Device {
     return this.#compilations;
   }
 
+  hold<T>(work: () => Promise<T>): Promise<T> {
+    return this.#calls.hold(work);
+  }
+
   async kernel(spec: KernelSpec): Promise<Kernel> {
-    this.#checkOpen();
+    this.#calls.check();
     const key = specKey(spec);
     const known = this.#kernels.get(key);
     if (known !== undefined) return known;
@@ -54,7 +58,7 @@ export class WasmDevice implements Device {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    await this.#calls.close();
     await this.#turns.take(null, async () => {
       await this.#parts.crew.close();
       this.#parts.arena.drop();
@@ -83,7 +87,7 @@ export class WasmDevice implements Device {
 
   /** Refused from `close` on; what was asked for before still has its turn. */
   async #launch(kernel: CompiledKernel, launch: Launch): Promise<LaunchResult> {
-    this.#checkOpen();
+    this.#calls.check();
     return this.#turns.take(launch.signal, () => this.#run(kernel, launch));
   }
 
@@ -115,11 +119,5 @@ export class WasmDevice implements Device {
       arena.drop();
     }
     if (arena.trim()) await crew.forget();
-  }
-
-  #checkOpen(): void {
-    if (!this.#closed) return;
-    const remedy = "open another one";
-    throw typeError({ name: "device", expected: "an open device", got: "a closed one", remedy });
   }
 }
