@@ -131,7 +131,7 @@ __device__ __forceinline__ void merge(const Params& params, const Split& split, 
   }
 }
 
-extern "C" __global__ void __launch_bounds__(WARPS * 32) decode(
+extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) decode(
     ${parameters}const __grid_constant__ Params params) {
   extern __shared__ __align__(1024) unsigned char memory[];
   const Maps maps{${maps}};

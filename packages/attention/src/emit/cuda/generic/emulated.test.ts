@@ -22,8 +22,18 @@ const few: readonly Case[] = (["forward", "decode"] as const).flatMap((passes) =
   ),
 );
 
+/** Logits near 80 from large heads: what tensor cores cut off of long sums would show in lse and max. */
+const longSums: readonly Case[] = conformanceCases("pairwise").filter(
+  (one) =>
+    one.dtype !== "f32" &&
+    one.D >= 128 &&
+    one.numbers === "extreme" &&
+    one.passes !== "chunks" &&
+    scores(one) * (one.D + one.Dv) < (isFull ? 5e6 : 1e5),
+);
+
 describe.skipIf(emulatorProblem !== null)(`kernels for sm_80${emulatorProblem ?? ""}`, () => {
-  test.each((isFull ? small : few).map((one) => [one.name, one] as const))(
+  test.each([...(isFull ? small : few), ...longSums].map((one) => [one.name, one] as const))(
     "%s",
     async (_, one) => {
       await using device = openEmulator();

@@ -148,6 +148,20 @@ static Four matrices(unsigned from, bool transposed) {
 }
 static void loadMatrices(unsigned (&to)[4], unsigned from) { memcpy(to, matrices(from, false).x, 16); }
 static void loadTransposed(unsigned (&to)[4], unsigned from) { memcpy(to, matrices(from, true).x, 16); }
+// As tensor cores do: terms are cut off at 26 bits below the largest, and so is the result at 24.
+static float truncatedSum(const double (&terms)[17]) {
+  double largest = 0, sum = 0;
+  for (double x : terms) largest = max(largest, fabs(x));
+  if (!(largest > 0 && largest < INFINITY)) {
+    for (double x : terms) sum += x;
+    return (float)sum;
+  }
+  int exponent;
+  frexp(largest, &exponent);
+  for (double x : terms) sum += ldexp(trunc(ldexp(x, 26 - exponent)), exponent - 26);
+  const float result = (float)sum;
+  return fabs(result) > fabs(sum) ? nextafterf(result, 0.f) : result;
+}
 struct Operands { unsigned a[4], b[2]; };
 static float half(unsigned word, int e) { return widen((uint16_t)(word >> 16 * e)); }
 static void multiply(float* sum, const unsigned (&a)[4], unsigned b0, unsigned b1) {
@@ -156,9 +170,10 @@ static void multiply(float* sum, const unsigned (&a)[4], unsigned b0, unsigned b
   const int lane = current->at & 31;
   for (int r = 0; r < 2; r++) for (int e = 0; e < 2; e++) {
     const int row = lane >> 2, column = 2 * (lane & 3) + e;
-    float& x = sum[2 * r + e];
+    double terms[17] = {sum[2 * r + e]};
     for (int k = 0; k < 16; k++)
-      x += half(all[4 * row + (k & 7) / 2].a[r + 2 * (k >> 3)], k & 1) * half(all[4 * column + (k & 7) / 2].b[k >> 3], k & 1);
+      terms[k + 1] = (double)half(all[4 * row + (k & 7) / 2].a[r + 2 * (k >> 3)], k & 1) * half(all[4 * column + (k & 7) / 2].b[k >> 3], k & 1);
+    sum[2 * r + e] = truncatedSum(terms);
   }
 }
 `;

@@ -204,8 +204,11 @@ __device__ __forceinline__ unsigned pack(float low, float high) {
   return pair;
 }
 
-// 16 rows of queries: in registers, unless they are too many.
-constexpr bool HELD = D_PADDED <= 128;
+// Tensor cores truncate as they accumulate, so long sums drift towards 0: where there are many, steps of 16 columns are summed two at a
+// time, and those sums added up as floats are, rounded.
+constexpr int STEPS = D_PADDED / 16, TOGETHER = STEPS <= 4 ? STEPS : 2;
+// 16 rows of queries: in registers, where scores leave room for them.
+constexpr bool HELD = D_PADDED <= 128 && KEYS <= 16;
 struct Queries { unsigned at, held[HELD ? D_PADDED / 16 : 1][4]; };
 __device__ __forceinline__ Queries queriesOf(unsigned rows, int lane) {
   Queries queries{rows + (lane & 15) * QUERY_ROW + (lane >> 4) * 16, {}};
@@ -219,22 +222,28 @@ __device__ __forceinline__ Queries queriesOf(unsigned rows, int lane) {
 __device__ __forceinline__ void scoresOf(float (&scores)[KEYS / 2], const Queries& queries, unsigned keys, int lane) {
   const int row = (lane & 7) + (lane >> 4) * 8, column = (lane >> 3 & 1) * 16;
 #pragma unroll
-  for (int i = 0; i < KEYS / 2; i++) scores[i] = 0.f;
+  for (int j = 0; j < KEYS / 16; j++) {
+    float* all = scores + 8 * j;
 #pragma unroll
-  for (int k = 0; k < D_PADDED / 16; k++) {
-    unsigned query[4] = {};
-    if constexpr (HELD) {
+    for (int i = 0; i < 8; i++) all[i] = 0.f;
+#pragma unroll(HELD || STEPS <= 8 ? STEPS : 2)
+    for (int first = 0; first < STEPS; first += TOGETHER) {
+      float sum[8] = {};
 #pragma unroll
-      for (int i = 0; i < 4; i++) query[i] = queries.held[k][i];
-    } else {
-      loadMatrices(query, queries.at + k * 32);
-    }
+      for (int k = first; k < first + TOGETHER && k < STEPS; k++) {
+        unsigned query[4] = {}, key[4];
+        if constexpr (HELD) {
 #pragma unroll
-    for (int j = 0; j < KEYS / 16; j++) {
-      unsigned key[4];
-      loadMatrices(key, keys + keyAt(row + 16 * j, column + 32 * k));
-      multiply(scores + 8 * j, query, key[0], key[1]);
-      multiply(scores + 8 * j + 4, query, key[2], key[3]);
+          for (int i = 0; i < 4; i++) query[i] = queries.held[k][i];
+        } else {
+          loadMatrices(query, queries.at + k * 32);
+        }
+        loadMatrices(key, keys + keyAt(row + 16 * j, column + 32 * k));
+        multiply(sum, query, key[0], key[1]);
+        multiply(sum + 4, query, key[2], key[3]);
+      }
+#pragma unroll
+      for (int i = 0; i < 8; i++) all[i] += sum[i];
     }
   }
 }
@@ -455,7 +464,7 @@ __device__ __forceinline__ void merge(const Params& params, const Split& split, 
   }
 }
 
-extern "C" __global__ void __launch_bounds__(WARPS * 32) decode(
+extern "C" __global__ void __launch_bounds__(WARPS * 32, 2) decode(
     const __grid_constant__ Params params) {
   extern __shared__ __align__(1024) unsigned char memory[];
   const Maps maps{};
