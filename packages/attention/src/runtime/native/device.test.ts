@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { attention } from "../../api/attention.ts";
 import { openDevice } from "../../api/open-device.ts";
 import { UnsupportedError } from "../../errors.ts";
 import { causal, floatCone, slidingWindow } from "../../mask/test-masks.ts";
@@ -138,6 +139,28 @@ test("a closed device refuses, after the launches asked for before have ended; c
   const closed = "device: expected an open device, got a closed one; open another one";
   await expect(kernel.run(testLaunch().launch)).rejects.toThrow(closed);
   await expect(device.kernel(testLaunch().spec)).rejects.toThrow(closed);
+});
+
+test("a call under way has its kernel compiled and its answer before the device closes", async ({
+  skip,
+}) => {
+  skip(absent !== false, String(absent));
+  const device = await openDevice("native", { cacheFolder: null });
+  const { query, key, value } = testLaunch({ D: 10 }).launch;
+  const answer = attention(query, key, value, { device });
+  const closing = device.close();
+  await expect(answer).resolves.toBeDefined();
+  await closing;
+  await expect(attention(query, key, value, { device })).rejects.toThrow("an open device");
+});
+
+test("a compiler that works for nobody's call is ended by closing", async ({ skip }) => {
+  skip(absent !== false, String(absent));
+  const device = await openDevice("native", { cacheFolder: null });
+  const kernel = device.kernel(testLaunch({ D: 11 }).spec);
+  await setTimeout(30);
+  await device.close();
+  await expect(kernel).rejects.toThrow("the device was closed");
 });
 
 test("warm in the background, WebAssembly serves until the compiler is done, and it says so", async ({

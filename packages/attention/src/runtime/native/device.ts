@@ -1,8 +1,8 @@
 /** The native target as a `Device`: kernels compiled several at a time, one launch after another. */
 import { captureLayout, type NativeTarget } from "../../emit/native/abi.ts";
 import { emitKernel } from "../../emit/native/kernel.ts";
-import { typeError } from "../../errors.ts";
 import type { Device, Kernel, KernelSpec, Launch, LaunchResult } from "../device.ts";
+import { OpenCalls } from "../shared/open-calls.ts";
 import { specKey } from "../shared/spec-key.ts";
 import { TurnQueue } from "../shared/turn-queue.ts";
 import { CompileQueue } from "./compile-queue.ts";
@@ -31,8 +31,8 @@ export class NativeDevice implements Device {
   readonly #workspace: Workspace;
   readonly #kernels = new Map<string, Promise<Kernel>>();
   readonly #turns = new TurnQueue();
+  readonly #calls = new OpenCalls();
   #compilations = 0;
-  #closed = false;
 
   constructor(parts: NativeDeviceParts) {
     this.name = parts.name;
@@ -47,7 +47,7 @@ export class NativeDevice implements Device {
 
   /** Kernels that are asked for in one turn of the event loop are compiled into one library. */
   async kernel(spec: KernelSpec): Promise<Kernel> {
-    this.#checkOpen();
+    this.#calls.check();
     const key = specKey(spec);
     const known = this.#kernels.get(key);
     if (known !== undefined) return known;
@@ -57,8 +57,13 @@ export class NativeDevice implements Device {
     return kernel;
   }
 
+  hold<T>(work: () => Promise<T>): Promise<T> {
+    return this.#calls.hold(work);
+  }
+
+  /** Compilers that work for nobody's call are ended. */
   async close(): Promise<void> {
-    this.#closed = true;
+    await this.#calls.close();
     this.#queue.close();
     await this.#turns.take(null, async () => {
       this.#parts.workshop.close();
@@ -82,16 +87,10 @@ export class NativeDevice implements Device {
     };
   }
 
-  /** Refused from `close` on; what was asked for before still has its turn. */
+  /** Refused once the device is closed; what was asked for before still has its turn. */
   async #launch(kernel: CompiledKernel, launch: Launch): Promise<LaunchResult> {
-    this.#checkOpen();
+    this.#calls.check();
     const context = { ...this.#parts, workspace: this.#workspace, kernel };
     return this.#turns.take(launch.signal, () => runLaunch(context, launch));
-  }
-
-  #checkOpen(): void {
-    if (!this.#closed) return;
-    const remedy = "open another one";
-    throw typeError({ name: "device", expected: "an open device", got: "a closed one", remedy });
   }
 }

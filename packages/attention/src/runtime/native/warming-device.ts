@@ -59,6 +59,11 @@ export class WarmingDevice implements Device {
     };
   }
 
+  hold<T>(work: () => Promise<T>): Promise<T> {
+    const inner = (): Promise<T> => this.#meanwhile.hold?.(work) ?? work();
+    return this.#device.hold?.(inner) ?? inner();
+  }
+
   async close(): Promise<void> {
     await this.#device.close();
     await this.#meanwhile.close();
