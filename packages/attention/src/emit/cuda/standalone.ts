@@ -14,7 +14,7 @@ const GRID: Readonly<Record<CudaEntry["grid"], string>> = {
 };
 
 const launch = ({ name, threads, sharedBytes, grid }: CudaEntry): string =>
-  `  ${name}: ${GRID[grid]} of ${threads} threads, ${sharedBytes} bytes of dynamic shared memory`;
+  `  ${name}: ${threads} threads, ${sharedBytes} bytes of dynamic shared memory; ${GRID[grid]}`;
 
 const map = ({ tensor, columns, boxColumns, boxRows, swizzle }: TensorMapShape): string => {
   const slabs = columns / boxColumns;

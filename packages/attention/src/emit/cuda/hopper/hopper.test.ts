@@ -98,7 +98,7 @@ test("a standalone text says how it is compiled and launched", () => {
     "// nvcc -std=c++17 -gencode=arch=compute_90a,code=sm_90a -cubin -o kernel.cubin kernel.cu
     //
     // Launch (cuLaunchKernel), in this order:
-    //   attentionForward: as many blocks as multiprocessors, and no more than params.itemCount of 384 threads, 197632 bytes of dynamic shared memory
+    //   attentionForward: 384 threads, 197632 bytes of dynamic shared memory; as many blocks as multiprocessors, and no more than params.itemCount
     // First one CUtensorMap each, rank 5 (element strides of dimensions 1 to 4: row, box, head, batch; zeros outside):
     //   query: {64, rows, 2, heads, batch}, box 64 x 128 x 2 x 1 x 1, 128-byte swizzle, 16-bit elements
     //   key: {64, rows, 2, heads, batch}, box 64 x 128 x 2 x 1 x 1, 128-byte swizzle, 16-bit elements

@@ -59,6 +59,9 @@ const PLAIN: TileShape = { most: 128, groups: 2, keys: 160 };
  */
 const ROOMY: TileShape = { most: 64, groups: 2, keys: 128 };
 
+/** Where several values are loaded for each score, their addresses and the values under way fill the registers. */
+const CROWDED: TileShape = { most: 128, groups: 2, keys: 32 };
+
 /** Columns of one slab of shared memory: 128 bytes of 16-bit elements, or 64 where the head size is no multiple of that. */
 export const slabColumns = (columns: number): 32 | 64 => (columns % 64 === 0 ? 64 : 32);
 
@@ -113,12 +116,16 @@ function perKey(expression: Expression | null): readonly Node[] {
 const isHeavy = (score: Expression | null): boolean =>
   perKey(score).some(({ op }) => !LIGHT.has(op));
 
+const loadsPerKey = (expression: Expression | null): number =>
+  perKey(expression).filter(({ op }) => op === "load").length;
+
 function shapeOf(spec: KernelSpec): TileShape {
   const { D, Dv, score, mask, maskBits } = spec;
   const size = Math.max(D, Dv);
   const isPlain = score === null && mask === null && !maskBits;
   if (isPlain && size > 64 && size <= PLAIN.most) return PLAIN;
-  const isRagged = maskBits || perKey(mask).some(({ op }) => op === "load");
+  if (loadsPerKey(score) > 1 && size <= CROWDED.most) return CROWDED;
+  const isRagged = maskBits || loadsPerKey(mask) > 0;
   if ((isRagged || isHeavy(score)) && size <= ROOMY.most) return ROOMY;
   const shape = SHAPES.find(({ most }) => size <= most);
   if (shape === undefined) throw internalError("no tile for this head size");
