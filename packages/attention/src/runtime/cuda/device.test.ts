@@ -263,6 +263,19 @@ describe("when something fails", () => {
     expect(gpu.leaks).toEqual(noLeaks);
   });
 
+  test("a call that has begun ends, at whatever step its device is closed", async () => {
+    for (let turns = 0; turns < 10; turns++) {
+      const { device, gpu } = await openFake({ questions: 3 });
+      const call = attention(query, key, value, { mask: causal, device });
+      for (let turn = 0; turn < turns; turn++) await new Promise(setImmediate);
+      const closing = device.close();
+      await expect(attention(query, key, value, { device })).rejects.toThrow(/a closed one/);
+      expect((await call).shape).toEqual([2, 4, 9, 32]);
+      await closing;
+      expect(gpu.leaks).toEqual(noLeaks);
+    }
+  });
+
   test("a closed device refuses what comes after, and what came before still ends", async () => {
     const { device, gpu } = await openFake({ questions: 20 });
     const kernel = await compile({ D: 32, dtype: "bf16", device });

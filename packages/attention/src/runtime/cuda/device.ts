@@ -12,6 +12,7 @@ import type {
   ResidentDevice,
   ResidentKernel,
 } from "../device.ts";
+import { OpenCalls } from "../shared/open-calls.ts";
 import { specKey } from "../shared/spec-key.ts";
 import type { MemoryStatistics } from "./allocator.ts";
 import type { Core } from "./core.ts";
@@ -35,8 +36,11 @@ export class CudaDevice implements ResidentDevice {
   readonly #target: CudaTarget;
   readonly #kernels = new Map<string, Promise<ResidentKernel>>();
   readonly #loaded: LoadedKernel[] = [];
+  readonly #calls = new OpenCalls();
   #compilations = 0;
-  #closed = false;
+  /** What closing gave back; null until then. */
+  #closing: Promise<void> | null = null;
+  #released = false;
 
   constructor(name: string, core: Core, target: CudaTarget) {
     this.name = name;
@@ -59,8 +63,12 @@ export class CudaDevice implements ResidentDevice {
     this.#core.allocator.trim();
   }
 
+  hold<T>(work: () => Promise<T>): Promise<T> {
+    return this.#calls.hold(work);
+  }
+
   async kernel(spec: KernelSpec): Promise<ResidentKernel> {
-    this.#checkOpen();
+    this.#calls.check();
     const key = specKey(spec);
     const known = this.#kernels.get(key);
     if (known !== undefined) return known;
@@ -95,7 +103,7 @@ export class CudaDevice implements ResidentDevice {
     const block = allocator.allocate(size * bytesOf(dtype));
     const release = (): void => {
       // A closed device has given back everything already.
-      if (!this.#closed) allocator.release(block);
+      if (!this.#released) allocator.release(block);
     };
     return new DeviceTensor({ home: this, memory: block.address, dtype, shape, release });
   }
@@ -114,7 +122,7 @@ export class CudaDevice implements ResidentDevice {
   }
 
   async read(tensor: DeviceTensor): Promise<Tensor> {
-    this.#checkOpen();
+    this.#calls.check();
     const core = this.#core;
     const { shape, dtype, address } = tensor;
     const data = dtype === "f32" ? new Float32Array(tensor.size) : new Uint16Array(tensor.size);
@@ -144,19 +152,24 @@ export class CudaDevice implements ResidentDevice {
     return this.#core.stream.clock();
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#core.turns.take(null, async () => {
-      await Promise.allSettled(this.#kernels.values());
-      await this.#core.unloadCopier();
-      this.#kernels.clear();
-      this.#core.close(this.#loaded.splice(0));
-    });
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await this.#calls.close();
+    await this.#core.turns.take(null, async () => {
+      await Promise.allSettled(this.#kernels.values());
+      await this.#core.unloadCopier();
+      this.#kernels.clear();
+      this.#released = true;
+      this.#core.close(this.#loaded.splice(0));
+    });
   }
 
   async #compile(spec: KernelSpec): Promise<ResidentKernel> {
@@ -189,18 +202,12 @@ export class CudaDevice implements ResidentDevice {
     kernel: LoadedKernel,
     ...rest: A
   ): Promise<R> {
-    this.#checkOpen();
+    this.#calls.check();
     return run(this.#core, kernel, ...rest);
   }
 
   #enter(): void {
-    this.#checkOpen();
+    this.#calls.check();
     this.#core.gpu.enter();
-  }
-
-  #checkOpen(): void {
-    if (!this.#closed) return;
-    const remedy = "open another one";
-    throw typeError({ name: "device", expected: "an open device", got: "a closed one", remedy });
   }
 }
