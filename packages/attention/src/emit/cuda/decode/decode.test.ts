@@ -97,4 +97,14 @@ describe.skipIf(nvccProblem !== null)(`nvcc compiles${nvccProblem ?? ""}`, () =>
     },
     120_000,
   );
+
+  test("copies in boxes, too", () => {
+    const spec = specOf("causal", { schedule: "decode", D: 128, Dv: 64, dtype: "f16" });
+    const { text, maps } = emitDecode(spec, target, "boxes");
+    expect(maps.map(({ tensor, columns }) => [tensor, columns])).toEqual([
+      ["key", 128],
+      ["value", 64],
+    ]);
+    for (const { spills } of compileWithNvcc(text, target.arch)) expect(spills).toBe(0);
+  }, 120_000);
 });

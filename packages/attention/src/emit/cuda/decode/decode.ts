@@ -14,7 +14,7 @@ import { decodeBody, decodeKernel, decodeMerge, legend } from "./kernel.ts";
 import type { MapTexts } from "./kernel.ts";
 import { listing } from "./listing.ts";
 import { decodeMemory, decodeTile, stepRow } from "./tile.ts";
-import type { DecodeTile } from "./tile.ts";
+import type { Copies, DecodeTile } from "./tile.ts";
 
 function constants(spec: KernelSpec, tile: DecodeTile): string {
   const { warps, stages, chunk, boxes } = tile;
@@ -45,8 +45,8 @@ const boxOf = (tensor: "key" | "value", columns: number): TensorMapShape => ({
   ...{ tensor, columns, boxColumns: 64, boxRows: STEP_KEYS, swizzle: 128 },
 });
 
-export function emitDecode(spec: KernelSpec, target: CudaTarget): CudaKernel {
-  const tile = decodeTile(spec, target.arch);
+export function emitDecode(spec: KernelSpec, target: CudaTarget, copies?: Copies): CudaKernel {
+  const tile = decodeTile(spec, target.arch, copies);
   const masked = spec.mask !== null || spec.maskBits;
   const mapTexts = tile.boxes ? TWO_MAPS : NO_MAPS;
   const declared = declarations(spec, target);

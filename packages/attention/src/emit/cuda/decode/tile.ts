@@ -4,6 +4,12 @@ import type { CudaTarget } from "../abi.ts";
 import { elementBytes, padded, ROW_PADDING, rowBytes } from "../generic/tile.ts";
 import { STEP_KEYS, TILE_ROWS } from "./abi.ts";
 
+/**
+ * How keys and values come into shared memory: by each lane's own copies, or in boxes by Hopper's copy engine, where it fits. Lanes are
+ * the default: they are measured; boxes are not yet.
+ */
+export type Copies = "lanes" | "boxes";
+
 export interface DecodeTile {
   readonly warps: number;
   /** Steps in flight, of each warp. */
@@ -19,8 +25,6 @@ const BUDGET: { readonly [K in CudaTarget["arch"]]: number } = { sm_90a: 115_712
 
 /** One barrier of 8 bytes for each stage of each warp. */
 const BARRIER_BYTES = 256;
-
-const USE_BOXES = false;
 
 const FEWEST_STAGES = 3;
 const MOST_STAGES = 8;
@@ -38,15 +42,19 @@ const stageBytes = (spec: KernelSpec, boxes: boolean): number =>
 
 const queryBytes = (spec: KernelSpec): number => TILE_ROWS * rowBytes(spec, spec.D);
 
+/** Whether boxes of 64 columns hold the rows, and the GPU has the copy engine. */
 const fitsBoxes = (spec: KernelSpec, arch: CudaTarget["arch"]): boolean =>
-  USE_BOXES &&
   arch === "sm_90a" &&
   elementBytes(spec) === 2 &&
   [spec.D, spec.Dv].every((size) => size % 64 === 0 && size <= LARGEST_CHUNK);
 
 /** As many warps as can have enough in flight. */
-export function decodeTile(spec: KernelSpec, arch: CudaTarget["arch"]): DecodeTile {
-  const boxes = fitsBoxes(spec, arch);
+export function decodeTile(
+  spec: KernelSpec,
+  arch: CudaTarget["arch"],
+  copies: Copies = "lanes",
+): DecodeTile {
+  const boxes = copies === "boxes" && fitsBoxes(spec, arch);
   const left = BUDGET[arch] - queryBytes(spec) - BARRIER_BYTES;
   const stagesOf = (warps: number): number => Math.floor(left / (warps * stageBytes(spec, boxes)));
   const warps = [4, 2].find((count) => stagesOf(count) >= FEWEST_STAGES) ?? 1;
