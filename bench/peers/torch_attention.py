@@ -1,6 +1,6 @@
 """PyTorch's attention on one NVIDIA GPU in bf16, a JSON line for each case: FlexAttention, cuDNN and FlashAttention-2.
 
-usage: python3 torch_attention.py [--shapes B,Hq,Hkv,S,D ...] [--decode B,Hq,Hkv,S,D ...] [--variants noop,causal,...]
+usage: python3 torch_attention.py [--shapes B,Hq,Hkv,S,D[:variant,...] ...] [--decode B,Hq,Hkv,S,D ...] [--variants noop,causal,...]
 
 The variants, the way of timing and the count of operations are those of `vigil bench attention --device cuda`, so that
 bench/cuda/join.mjs can put both in one table: bursts (0.2 s of idling, 8 launches, the median of 25) and sustained (after a
@@ -18,7 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
 BACKENDS = {"cudnn": SDPBackend.CUDNN_ATTENTION, "fa2": SDPBackend.FLASH_ATTENTION}
-SHAPES = ["4,16,16,4096,128", "4,32,32,4096,64", "1,64,8,16384,128"]
+SHAPES = ["4,16,16,4096,128", "4,32,32,4096,64", "1,64,8,16384,128:noop,causal,alibi,soft-cap,sliding-window,document"]
 DECODE = ["8,32,8,4096,128", "8,32,8,16384,128", "2,32,8,131072,128"]
 
 
@@ -180,8 +180,9 @@ def main():
     for shape in given.decode:
         decode(numbers(shape))
     for shape in given.shapes:
-        for name in given.variants.split(","):
-            forward(numbers(shape), name)
+        lengths, _, own = shape.partition(":")
+        for name in (own or given.variants).split(","):
+            forward(numbers(lengths), name)
 
 
 if __name__ == "__main__":
