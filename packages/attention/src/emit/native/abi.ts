@@ -171,8 +171,11 @@ export const PACK_KEYS = 256;
 
 const roundUp = (value: number, to: number): number => Math.ceil(value / to) * to;
 
-/** Which template computes a spec on a target; f16 is computed as f32 everywhere, bf16 where the CPU has nothing for it. */
-export type Products = "f32" | "bf16-pairs" | "bf16-tiles";
+/**
+ * Which template computes a spec on a target: f16 is computed as f32 everywhere, bf16 where the CPU has no tiles, and in
+ * decode, which waits for memory.
+ */
+export type Products = "f32" | "bf16-tiles";
 
 export function productsOf({ schedule, dtype }: KernelSpec, { isa }: NativeTarget): Products {
   if (dtype !== "bf16" || schedule === "decode") return "f32";
@@ -210,7 +213,7 @@ export interface KeyPlace {
 
 /**
  * Tiles want keys in rows of whole cache lines, zero beyond D and beyond N; keys that lie so already are read in place. Values
- * are always packed for 16-bit products: pairs of keys side by side.
+ * are always packed: pairs of keys side by side.
  */
 export function packNeeds(
   spec: KernelSpec,
@@ -224,7 +227,7 @@ export function packNeeds(
   const values = rows * roundUp(spec.Dv, 32) * 2;
   const isAligned =
     BigInt(keys.address) % 64n === 0n && keys.strides.every((stride) => (stride * 2) % 64 === 0);
-  const inPlace = products === "bf16-pairs" || (spec.D % 32 === 0 && N % 32 === 0 && isAligned);
+  const inPlace = spec.D % 32 === 0 && N % 32 === 0 && isAligned;
   return { keys: inPlace ? 0 : rows * roundUp(spec.D, 32) * 2, values };
 }
 

@@ -9,6 +9,8 @@ import type { TestLaunch } from "./test-launch.ts";
 import { captures, draws, masks, scores } from "./test-launches.ts";
 import type { FloatType } from "../../tensor.ts";
 
+const isFull = process.env["VIGIL_TEST"] === "full";
+
 /** Launches whose kernels are the same text share one. */
 function symbolsOf(launches: readonly TestLaunch[], target: NativeTarget): string[] {
   const known = new Map<string, string>();
@@ -24,7 +26,7 @@ function symbolsOf(launches: readonly TestLaunch[], target: NativeTarget): strin
 function problemsOf(
   launches: readonly TestLaunch[],
   target: NativeTarget,
-  flags: readonly string[] = ["-O1"],
+  flags: readonly string[] = isFull ? ["-O2"] : ["-O1"],
 ): string[] {
   const symbols = symbolsOf(launches, target);
   const kernels = new Map(
@@ -54,8 +56,6 @@ interface Row {
   readonly count: number;
 }
 
-const isFull = process.env["VIGIL_TEST"] === "full";
-
 const rows: readonly Row[] = [
   { name: "AVX2", target: { isa: "avx2" }, dtypes: ["f32", "bf16", "f16"], count: 10 },
   {
@@ -68,7 +68,7 @@ const rows: readonly Row[] = [
 ];
 
 describe.each(rows)("$name", ({ target, dtypes, count }) => {
-  test("random launches stay within the error budget", (context) => {
+  test("random launches stay within the error budget", { timeout: 600_000 }, (context) => {
     if (missing !== null) context.skip(missing);
     const some = fc.sample(draws(dtypes), { numRuns: isFull ? count * 6 : count, seed: 7 });
     expect(
@@ -79,25 +79,64 @@ describe.each(rows)("$name", ({ target, dtypes, count }) => {
     ).toEqual([]);
   });
 
-  test("lengths around panels, tiles and groups, and rows that attend to nothing", (context) => {
-    if (missing !== null) context.skip(missing);
-    const dtype = dtypes[0] ?? "f32";
-    const shape = { B: 2, Hq: 2, Hkv: 1, M: 1, N: 1, D: 20, Dv: 36 };
-    const mask = masks["causal"] ?? null;
-    const launches = [1, 7, 16, 31, 33, 64, 97, 129].flatMap((M) =>
-      [1, 31, 64, 193].map((N): TestLaunch => ({
-        ...{ schedule: "forward", shape: { ...shape, M, N }, dtype, mask, blockSize: 64 },
-        queryOffset: [-20, 3],
-        kvLength: [N, M % 2 === 0 ? 0 : N],
-      })),
-    );
-    expect(symbolsOf(launches, target)).toEqual(launches.map(() => "k0"));
-    expect(problemsOf(launches, target)).toEqual([]);
-  });
+  test(
+    "lengths around panels, tiles and groups, and rows that attend to nothing",
+    { timeout: 300_000 },
+    (context) => {
+      if (missing !== null) context.skip(missing);
+      const dtype = dtypes[0] ?? "f32";
+      const shape = { B: 2, Hq: 2, Hkv: 1, M: 1, N: 1, D: 20, Dv: 36 };
+      const mask = masks["causal"] ?? null;
+      const launches = [1, 7, 16, 31, 33, 64, 97, 129].flatMap((M) =>
+        [1, 31, 64, 193].map((N): TestLaunch => ({
+          ...{ schedule: "forward", shape: { ...shape, M, N }, dtype, mask, blockSize: 64 },
+          queryOffset: [-20, 3],
+          kvLength: [N, M % 2 === 0 ? 0 : N],
+        })),
+      );
+      expect(symbolsOf(launches, target)).toEqual(launches.map(() => "k0"));
+      expect(problemsOf(launches, target)).toEqual([]);
+    },
+  );
 });
+
+/** Not optimised: compiling takes longer than running. */
+const plain = ["-O0"];
 
 /** Not optimised: the sanitizer's checks of every access would make that slow. */
 const sanitized = ["-O0", "-g", "-fsanitize=address"];
+
+const everyName = [...Object.keys(scores), ...Object.keys(masks)];
+const functionRows = [
+  {
+    target: { isa: "avx2" },
+    schedule: "forward",
+    dtype: "f32",
+    few: ["alibi", "grid", "document"],
+  },
+  { target: { isa: "avx2" }, schedule: "decode", dtype: "f16", few: ["cube", "grid", "by float"] },
+  {
+    target: { isa: "amx", emulate: true },
+    schedule: "forward",
+    dtype: "bf16",
+    few: ["alibi", "soft-cap", "by float"],
+  },
+] as const;
+
+test.for(functionRows)(
+  "score and mask functions are computed — $target.isa, $schedule, $dtype",
+  { timeout: 600_000 },
+  ({ target, schedule, dtype, few }, context) => {
+    if (missing !== null) context.skip(missing);
+    const shape = { B: 2, Hq: 4, Hkv: 2, M: schedule === "decode" ? 3 : 70, N: 90, D: 40, Dv: 24 };
+    const launches = (isFull ? everyName : few).map((name): TestLaunch => ({
+      ...{ schedule, shape, dtype, captures, queryOffset: [15, 2], blockSize: 64 },
+      score: scores[name] ?? null,
+      mask: masks[name] ?? null,
+    }));
+    expect(problemsOf(launches, target, plain)).toEqual([]);
+  },
+);
 
 const hostile: TestLaunch = {
   schedule: "forward",
@@ -109,56 +148,68 @@ const hostile: TestLaunch = {
   queryOffset: [1_000_000],
 };
 
-test("an index far outside reads the nearest element, and nothing outside is touched", (context) => {
-  if (missing !== null) context.skip(missing);
-  const launches: TestLaunch[] = (["forward", "decode"] as const).flatMap((schedule) =>
-    (["relative bias", "falling bias", "grid of both"] as const).flatMap((score) =>
-      ([1_000_000, -1_000_000, 0] as const).map((offset) => ({
-        ...hostile,
-        schedule,
-        shape: { ...hostile.shape, M: schedule === "decode" ? 3 : 37 },
-        score: scores[score] ?? null,
-        queryOffset: [offset],
+test(
+  "an index far outside reads the nearest element, and nothing outside is touched",
+  { timeout: 300_000 },
+  (context) => {
+    if (missing !== null) context.skip(missing);
+    const launches: TestLaunch[] = (["forward", "decode"] as const).flatMap((schedule) =>
+      (["relative bias", "falling bias", "grid of both"] as const).flatMap((score) =>
+        ([1_000_000, -1_000_000, 0] as const).map((offset) => ({
+          ...hostile,
+          schedule,
+          shape: { ...hostile.shape, M: schedule === "decode" ? 3 : 37 },
+          score: scores[score] ?? null,
+          queryOffset: [offset],
+        })),
+      ),
+    );
+    expect(problemsOf(launches, { isa: "avx2" }, sanitized)).toEqual([]);
+  },
+);
+
+test(
+  "tensors of every layout are read and written within their elements",
+  { timeout: 300_000 },
+  (context) => {
+    if (missing !== null) context.skip(missing);
+    const launches = (["dense", "interleaved", "padded"] as const).flatMap((layout) =>
+      (["forward", "decode"] as const).map((schedule): TestLaunch => ({
+        ...{ schedule, layout, dtype: "bf16", mask: masks["by float"] ?? null, threads: 2 },
+        shape: { B: 2, Hq: 4, Hkv: 2, M: 5, N: 77, D: 33, Dv: 17 },
       })),
-    ),
-  );
-  expect(problemsOf(launches, { isa: "avx2" }, sanitized)).toEqual([]);
-});
+    );
+    for (const target of [{ isa: "avx2" }, { isa: "amx", emulate: true }] as const) {
+      expect(problemsOf(launches, target, sanitized)).toEqual([]);
+    }
+  },
+);
 
-test("tensors of every layout are read and written within their elements", (context) => {
-  if (missing !== null) context.skip(missing);
-  const launches = (["dense", "interleaved", "padded"] as const).flatMap((layout) =>
-    (["forward", "decode"] as const).map((schedule): TestLaunch => ({
-      ...{ schedule, layout, dtype: "bf16", mask: masks["by float"] ?? null, threads: 2 },
-      shape: { B: 2, Hq: 4, Hkv: 2, M: 5, N: 77, D: 33, Dv: 17 },
-    })),
-  );
-  for (const target of [{ isa: "avx2" }, { isa: "amx", emulate: true }] as const) {
-    expect(problemsOf(launches, target, sanitized)).toEqual([]);
-  }
-});
-
-test("results depend on neither threads nor the rest of the batch", (context) => {
-  if (missing !== null) context.skip(missing);
-  const target = { isa: "avx2" } as const;
-  for (const schedule of ["forward", "decode"] as const) {
-    const launch: TestLaunch = {
-      ...{ schedule, mask: masks["causal"] ?? null, blockSize: 64, queryOffset: [600, 600] },
-      shape: { B: 2, Hq: 2, Hkv: 1, M: schedule === "decode" ? 4 : 150, N: 800, D: 24, Dv: 24 },
-    };
-    using program = new Program(target, [emitKernel(specOf(launch), target, "k")]);
-    const out = (threads: number, B: number): Float64Array => {
-      const { job, read } = jobOf(
-        { ...launch, threads, shape: { ...launch.shape, B } },
-        target,
-        "k",
-      );
-      const [buffers = []] = program.run([job]);
-      return read(buffers).out;
-    };
-    expect(out(4, 2)).toEqual(out(1, 2));
-  }
-});
+test(
+  "results depend on neither threads nor the rest of the batch",
+  { timeout: 300_000 },
+  (context) => {
+    if (missing !== null) context.skip(missing);
+    const target = { isa: "avx2" } as const;
+    for (const schedule of ["forward", "decode"] as const) {
+      const launch: TestLaunch = {
+        ...{ schedule, mask: masks["causal"] ?? null, blockSize: 64, queryOffset: [600, 600] },
+        shape: { B: 2, Hq: 2, Hkv: 1, M: schedule === "decode" ? 4 : 150, N: 800, D: 24, Dv: 24 },
+      };
+      using program = new Program(target, [emitKernel(specOf(launch), target, "k")]);
+      const out = (threads: number, B: number): Float64Array => {
+        const { job, read } = jobOf(
+          { ...launch, threads, shape: { ...launch.shape, B } },
+          target,
+          "k",
+        );
+        const [buffers = []] = program.run([job]);
+        return read(buffers).out;
+      };
+      expect(out(4, 2)).toEqual(out(1, 2));
+    }
+  },
+);
 
 test("the text depends on the spec, the target and the symbol alone, and begins with a legend", () => {
   const launch: TestLaunch = {
