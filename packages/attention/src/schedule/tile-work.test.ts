@@ -50,7 +50,7 @@ function itemsOf({ Hq, B }: Shape, masking: Masking, tiling: TileSteps): Item[] 
 /** How many rows of the item list a key as full, and how many list it at all. */
 function listings(item: Item, Hq: number, masking: Masking): { full: number[]; any: number[] } {
   const length = masking.kvLength[Math.floor(item.head / Hq)] ?? 0;
-  const [full, any] = [new Array<number>(length).fill(0), new Array<number>(length).fill(0)];
+  const [full, any] = [Array.from({ length }, () => 0), Array.from({ length }, () => 0)];
   for (let row = item.first; row < item.end; row++) {
     const at = { b: Math.floor(item.head / Hq), h: item.head % Hq, row };
     eachRun(masking, at, (start, end, kind) => {
