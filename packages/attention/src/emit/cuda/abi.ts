@@ -58,7 +58,7 @@ export interface CudaEntry {
  *     box         box columns, box rows, column slabs, 1, 1
  *
  * A copy fills [slab][box rows][box columns]. Elements outside read as zeros: the number of rows is M for queries; for keys and
- * values it is the largest of kvLength. Element strides 1, no interleave, L2 promotion of 256 bytes.
+ * values it is the largest of kvLength, and at least 1. Element strides 1, no interleave, L2 promotion of 256 bytes.
  */
 export interface TensorMapShape {
   readonly tensor: "query" | "key" | "value";
@@ -136,7 +136,7 @@ const COMMON: readonly FieldSpec[] = [
   ...strides("out"),
   ...fields("i32", "B", "Hq", "Hkv", "M", "N"),
   ...fields("i32", "itemCount", "combineCount"),
-  // Heads whose items are neighbours in the queue, so that their keys stay in the L2 cache; a multiple of Hq / Hkv, or Hq * B.
+  // As `tileWork` was given it, for display and debugging: no kernel reads it.
   ...fields("i32", "headGroup"),
   ...fields("i32", "maskB", "maskH", "maskRows", "blockQ", "blockKv"),
   ...fields("f32", "scale"),
