@@ -13,7 +13,7 @@ import type { Terminal } from "../../terminal/terminal.ts";
 import { printRows, wanted } from "../bench.ts";
 import type { BenchOptions, BenchResult } from "../bench.ts";
 import { largeInputs, ResidentInputs } from "./tensors.ts";
-import { GpuTimer } from "./timing.ts";
+import { GpuTimer, orNull } from "./timing.ts";
 import { gpuVariants } from "./variants.ts";
 
 /** The shapes that the peers' figures are known for. */
@@ -166,7 +166,9 @@ async function benchShape(
   const rows: (GpuRow | null)[] = [];
   for (const name of names) {
     context.terminal.signal.throwIfAborted();
-    rows.push(await measure(name, shape, inputs, resident, context));
+    const label = `${name} ${shapeText(shape)}`;
+    const work = () => measure(name, shape, inputs, resident, context);
+    rows.push(await orNull(label, context.terminal, work));
   }
   return rows;
 }

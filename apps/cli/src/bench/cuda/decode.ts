@@ -14,7 +14,7 @@ import { printRows, wanted } from "../bench.ts";
 import type { Bench, BenchOptions, BenchResult } from "../bench.ts";
 import { shapesOf } from "./attention.ts";
 import { largeInputs, ResidentInputs } from "./tensors.ts";
-import { GpuTimer, type Launch } from "./timing.ts";
+import { GpuTimer, type Launch, orNull } from "./timing.ts";
 
 const DEFAULT_SHAPES =
   "B=8,Hq=32,Hkv=8,M=1,N=4096,D=128 B=8,Hq=32,Hkv=8,M=1,N=16384,D=128 B=2,Hq=32,Hkv=8,M=1,N=131072,D=128";
@@ -130,7 +130,10 @@ async function run(options: BenchOptions, terminal: Terminal): Promise<BenchResu
     if (names.length === 0) continue;
     const inputs = largeInputs(shape);
     using resident = await ResidentInputs.upload(device, inputs);
-    for (const name of names) measured.push(await measure(name, shape, inputs, resident, context));
+    for (const name of names) {
+      const work = () => measure(name, shape, inputs, resident, context);
+      measured.push(await orNull(`${name} ${shapeText(shape)}`, terminal, work));
+    }
   }
   const rows = measured.filter((row) => row !== null);
   printRows(terminal, `decode on ${device.name}`, columns, rows);

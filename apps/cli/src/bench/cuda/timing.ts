@@ -4,6 +4,7 @@
  */
 import type { DeviceClock, ResidentDevice } from "@vigil/attention";
 import { median } from "../../measure/statistics.ts";
+import type { Terminal } from "../../terminal/terminal.ts";
 
 const BURST = { idleMs: 200, warmUps: 8, timed: 25 } as const;
 const SUSTAINED = { loadMs: 250, timed: 60 } as const;
@@ -73,5 +74,20 @@ export class GpuTimer {
     const { ms } = await timed(launch, this.#clocks.slice(0, SUSTAINED.timed));
     await this.#device.settled();
     return ms;
+  }
+}
+
+/** What a row's work gives; null, with the reason on the terminal, where it throws: the other rows still count. */
+export async function orNull<T>(
+  label: string,
+  terminal: Terminal,
+  work: () => Promise<T | null>,
+): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    terminal.signal.throwIfAborted();
+    terminal.print(`${label}: FAILED: ${error instanceof Error ? error.message : String(error)}`);
+    return null;
   }
 }
