@@ -25,11 +25,16 @@
  * "absent" where the table says so.
  *
  * What an item is does not depend on the number of threads, and items do not depend on each other, so neither do results.
+ *
+ * While a kernel runs, its thread's results below 2^-126 become 0.
  */
 import type { ScalarType } from "../../ir/types.ts";
 import type { KernelSpec, Shape } from "../../runtime/device.ts";
 
-/** Instruction sets, each a superset of those before it. */
+/**
+ * Instruction sets, each a superset of those before it. `avx512-bf16` computes bf16 as `avx512` does, in f32, and rounds to it in
+ * one instruction.
+ */
 export const isas = ["avx2", "avx512", "avx512-bf16", "amx"] as const;
 
 export type Isa = (typeof isas)[number];
