@@ -20,7 +20,7 @@ export interface Program {
 
 const SUFFIX = ".cubin";
 
-const OPTIONS = ["--std=c++17", "--device-as-default-execution-space"] as const;
+const OPTIONS = ["--std=c++17"] as const;
 
 /** What the driver says of code that it cannot use. */
 const unusable: readonly string[] = ["CUDA_ERROR_INVALID_IMAGE", "CUDA_ERROR_NO_BINARY_FOR_GPU"];
