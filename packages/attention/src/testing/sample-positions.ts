@@ -1,5 +1,6 @@
 /** Which positions of a computation to look at one by one: all of a small one, an even choice of a large one. */
 import type { Position } from "../ir/types.ts";
+import { random, type Random } from "../variants/random.ts";
 
 export interface SampledExtent {
   readonly B: number;
@@ -22,31 +23,28 @@ const LEAST_ROWS = 32;
 /** Keys in a row, so that the edges of windows inside a stretch are met to the position. */
 const STRETCH = 32;
 
-const GOLDEN = (Math.sqrt(5) - 1) / 2;
-
 /**
- * `count` of the integers below `length`, the first and the last among them: evenly spread at any count, and of all residues,
- * which equal steps would not be. All of them where there are no more.
+ * `count` of the integers below `length`, rising, the first and the last among them: one at random of each of `count` equal parts, so
+ * that they are even and of all residues. All of them where there are no more.
  */
-function* spread(length: number, count: number): Generator<number> {
-  if (count >= length) {
-    for (let at = 0; at < length; at++) yield at;
-    return;
+function* spread(length: number, count: number, { uniform }: Random): Generator<number> {
+  for (let turn = 0; turn < Math.min(length, count); turn++) {
+    if (count >= length) yield turn;
+    else if (turn === 0) yield 0;
+    else if (turn === count - 1) yield length - 1;
+    else yield Math.floor(((turn + uniform()) * length) / count);
   }
-  yield 0;
-  yield length - 1;
-  for (let turn = 1; turn < count - 1; turn++) yield Math.floor(((turn * GOLDEN) % 1) * length);
 }
 
 /** The keys of one row: all, or stretches of them, one of which is around the query itself. */
-function* keysOf(q: number, keys: number, count: number): Generator<number> {
+function* keysOf(q: number, keys: number, count: number, rng: Random): Generator<number> {
   if (count >= keys) {
-    yield* spread(keys, count);
+    yield* spread(keys, count, rng);
     return;
   }
-  const starts = Math.max(1, Math.floor(count / STRETCH) - 1);
+  const starts = Math.max(2, Math.floor(count / STRETCH) - 1);
   const around = Math.max(0, Math.min(q - STRETCH / 2, keys - STRETCH));
-  for (const start of [around, ...spread(keys - STRETCH + 1, starts)])
+  for (const start of [around, ...spread(keys - STRETCH + 1, starts, rng)])
     for (let kv = start; kv < Math.min(start + STRETCH, keys); kv++) yield kv;
 }
 
@@ -56,10 +54,11 @@ export function* samplePositions(extent: SampledExtent): Generator<Position> {
   const rows = B * Hq * M;
   const rowCount = Math.max(LEAST_ROWS, Math.floor(budget / Math.max(1, N)));
   const perRow = Math.max(2 * STRETCH, Math.floor(budget / Math.min(rows, rowCount)));
-  for (const row of spread(rows, rowCount)) {
+  const rng = random(1);
+  for (const row of spread(rows, rowCount, rng)) {
     const head = Math.floor(row / M);
     const [b, h] = [Math.floor(head / Hq), head % Hq];
     const q = (row % M) + (queryOffset?.[b] ?? 0);
-    for (const kv of keysOf(q, kvLength?.[b] ?? N, perRow)) yield { b, h, q, kv };
+    for (const kv of keysOf(q, kvLength?.[b] ?? N, perRow, rng)) yield { b, h, q, kv };
   }
 }
