@@ -20,6 +20,9 @@ import { noNative } from "./test-native.ts";
 
 const absent = await noNative();
 
+/** A compiler takes a second per kernel, and several where other tests run beside it. */
+const COMPILING_MS = 300_000;
+
 /** Long enough to be interrupted: about a second on one core. */
 const long = (options: LaunchOptions = {}): TestLaunch =>
   testLaunch({ Hkv: 8, Hq: 8, M: 4096, N: 4096, D: 64, Dv: 64, ...options });
@@ -44,7 +47,7 @@ describe("the native device", () => {
     wasm = await openWasm();
     // All at one time, in one call of the compiler.
     await Promise.all(launches.map(([, options]) => device.kernel(testLaunch(options).spec)));
-  });
+  }, COMPILING_MS);
   afterAll(async () => {
     await device?.close();
     await wasm?.close();

@@ -13,6 +13,9 @@ import { noNative } from "./test-native.ts";
 
 const absent = await noNative();
 
+/** A compiler takes a second per kernel, and several where other tests run beside it. */
+const COMPILING_MS = 300_000;
+
 const bf16 = { dtype: "bf16" } as const;
 
 const launches: readonly (readonly [name: string, options: LaunchOptions])[] = [
@@ -41,7 +44,7 @@ describe.each(packing)("%s", (isa) => {
     for (const device of [one, two]) {
       await Promise.all(launches.map(([, options]) => device.kernel(testLaunch(options).spec)));
     }
-  });
+  }, COMPILING_MS);
   afterAll(async () => {
     for (const device of [one, two, wasm]) await device?.close();
   });

@@ -15,6 +15,9 @@ import { noNative } from "./test-native.ts";
 
 const absent = await noNative();
 
+/** A compiler takes a second per kernel, and several where other tests run beside it. */
+const COMPILING_MS = 300_000;
+
 const launches: readonly (readonly [name: string, options: LaunchOptions])[] = [
   ["no mask", { B: 2, Hkv: 2, Hq: 6, M: 300, N: 261 }],
   ["causal", { mask: causal(), M: 515, N: 515, D: 32, Dv: 40 }],
@@ -61,7 +64,7 @@ beforeAll(async () => {
   for (const device of [one, ...others.map(([, other]) => other)]) {
     await Promise.all(specs.map((spec) => device.kernel(spec)));
   }
-});
+}, COMPILING_MS);
 
 afterAll(async () => {
   await one?.close();
