@@ -1,5 +1,6 @@
 /**
- * Refuses a launch in which an integer would leave 32 bits or be divided by zero, so that nothing wraps unseen.
+ * Refuses a launch in which an integer would leave 32 bits, be divided by zero, or be lost in single precision
+ * (`float-faults.ts`), so that nothing wraps unseen.
  *
  * The expression is evaluated on the intervals of the whole launch. Where that finds a fault, it is
  * looked at again under the conditions that guard it (`facts.ts`): `n > 0 && q % n === 0` is fine for n = 0, and
@@ -7,6 +8,8 @@
  */
 import { Deduction, holdsZero, meet } from "./facts.ts";
 import type { Facts, Range } from "./facts.ts";
+import { FloatFaults } from "./float-faults.ts";
+import { I32_MAX } from "./interval-rules.ts";
 import type { Cell } from "./interval-rules.ts";
 import { IntervalProgram } from "./intervals.ts";
 import { showNode } from "./show.ts";
@@ -32,12 +35,21 @@ class RangeCheck {
   readonly #nodes: readonly Node[];
   readonly #program: IntervalProgram;
   readonly #ranges: AxisRanges;
+  readonly #captures: CaptureValues;
+  readonly #floats: FloatFaults;
   /** Nodes that are 32-bit integers, and all below them too, where the last evaluation was. */
   readonly #exact = new Set<Node>();
   #deduction: Deduction | null = null;
   #branches = 0;
 
-  constructor(roots: readonly [Node, ...Node[]], captures: CaptureValues, ranges: AxisRanges) {
+  constructor(
+    roots: readonly [Node, ...Node[]],
+    captures: CaptureValues,
+    ranges: AxisRanges,
+    floats: FloatFaults,
+  ) {
+    this.#captures = captures;
+    this.#floats = floats;
     this.#nodes = topological(roots);
     this.#program = new IntervalProgram(roots, captures);
     this.#ranges = ranges;
@@ -140,6 +152,7 @@ class RangeCheck {
   }
 
   #isFaulty(node: Node, assumed: Facts): boolean {
+    if (this.#isLost(node)) return true;
     if (node.type !== "i32") return false;
     const divisor = node.args[1];
     const divides = ["rem", "floorDiv", "truncDiv"].includes(node.op) && divisor !== undefined;
@@ -147,7 +160,12 @@ class RangeCheck {
     return divides && holdsZero(this.cell(divisor)) && !this.#facts.isNotZero(assumed, divisor);
   }
 
+  #isLost(node: Node): boolean {
+    return this.#floats.isFaulty(node, (each) => this.cell(each));
+  }
+
   #faultOf(node: Node): string {
+    if (this.#isLost(node)) return this.#lossOf(node);
     const text = `${showNode(node)}: expected`;
     const cell = this.cell(node);
     if (cell.wraps) {
@@ -158,6 +176,23 @@ class RangeCheck {
     return (
       `${text} a divisor other than 0, got ${lo === hi ? "0" : `${lo} to ${hi}`} ` +
       `${this.#where(node)}; for example, divide by Math.max(1, ${showNode(divisor)})`
+    );
+  }
+
+  #lossOf(node: Node): string {
+    const [from = node] = node.args;
+    if (node.op !== "toI32") {
+      return (
+        `${showNode(node)}: expected integers below 2147483648, of which kernels keep every unit, ` +
+        `got ${this.#floats.largeIn(node)} ${this.#where(node)}; ` +
+        "capture the difference of the large ones instead, or all of them in larger units"
+      );
+    }
+    const { lo, hi } = this.cell(from);
+    return (
+      `${showNode(from)} in a bit operation: expected numbers of 32 bits, ` +
+      `got up to ${hi > I32_MAX ? hi : lo} ${this.#where(node)}; ` +
+      "bound it first: Math.max(-1e9, Math.min(1e9, x)) in place of x"
     );
   }
 
@@ -172,7 +207,7 @@ class RangeCheck {
     );
     const uniforms = nodes
       .filter((node) => node.op === "uniform")
-      .map((node) => `${String(node.attr)} = ${this.cell(node).lo}`);
+      .map((node) => `${String(node.attr)} = ${this.#captures.uniforms.get(String(node.attr))}`);
     const all = [...ranges, ...uniforms];
     return all.length === 0 ? "always" : `for ${all.join(", ")}`;
   }
@@ -197,18 +232,22 @@ const isComputed = ({ type, op, args }: Node): boolean =>
  * Checks the integers of an expression over a whole launch. Most are sound without a look at guards, and so without one
  * at the elements of tensors that no integer is computed from.
  *
- * @throws RangeError  an i32 operation can leave 32 bits, or an integer divisor can be 0, where the result
- * is used; the message shows the operation and the ranges it depends on
+ * @throws RangeError  an i32 operation can leave 32 bits, an integer divisor can be 0, integers of 2^31 or more can cancel, or a bit
+ * operation can see a number beyond 32 bits, where the result is used; the message shows the operation and the ranges it
+ * depends on
  */
 export function checkRanges(
   expression: Expression,
   captures: CaptureValues,
   ranges: AxisRanges,
 ): void {
-  const [first, ...more] = topological([expression.root]).filter(isComputed);
+  const { root } = expression;
+  const floats = new FloatFaults(root, captures);
+  const computed = topological([root]).filter(isComputed);
+  const [first, ...more] = [...new Set([...computed, ...floats.suspects])];
   if (first === undefined) return;
-  if (!new RangeCheck([first, ...more], captures, ranges).isSuspicious()) return;
-  new RangeCheck([expression.root], captures, ranges).check(expression.root, nothing);
+  if (!new RangeCheck([first, ...more], captures, ranges, floats).isSuspicious()) return;
+  new RangeCheck([root], captures, ranges, floats).check(root, nothing);
 }
 
 /** The loads whose index can leave the tensor (it is then clamped), as JavaScript, for example `bias[q - kv]`. */
@@ -217,7 +256,8 @@ export function clampedLoads(
   captures: CaptureValues,
   ranges: AxisRanges,
 ): string[] {
-  const check = new RangeCheck([expression.root], captures, ranges);
+  const { root } = expression;
+  const check = new RangeCheck([root], captures, ranges, new FloatFaults(root, captures));
   check.evaluate(new Map());
   const leaves = (node: Node): boolean => {
     const shape = captures.tensors.get(String(node.attr))?.shape ?? [];
