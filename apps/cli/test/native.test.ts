@@ -1,12 +1,14 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { nativeFacts } from "@vigil/attention/testing";
 import { run } from "./capture.ts";
 
 const facts = await nativeFacts();
 const missing = facts.find(({ name, available }) => !available && name !== "kernel cache");
+
+afterEach(() => vi.unstubAllEnvs());
 
 const SMALL = ["--shape", "B=1,Hq=4,Hkv=2,M=70,N=90,D=16", "--rounds", "2"] as const;
 const figure = expect.any(Number);
@@ -52,9 +54,8 @@ describe("where a compiler is", () => {
   });
 
   test("bench compile tells the compiler's time from the disk's, and leaves nothing behind", async () => {
-    const folders = async (): Promise<string[]> =>
-      (await readdir(tmpdir())).filter((name) => name.startsWith("vigil-bench-"));
-    const before = await folders();
+    const folder = await mkdtemp(join(tmpdir(), "vigil-cli-"));
+    vi.stubEnv("TMPDIR", folder);
     const { code, json } = await run(
       ...["bench", "compile", "--device", "native", "--only", "causal", "--rounds", "1", "--json"],
     );
@@ -64,13 +65,13 @@ describe("where a compiler is", () => {
     const [compiler = NaN, disk = NaN] = rows.map(({ minMs }) => minMs);
     expect(disk).toBeLessThan(compiler / 4);
     expect(rows).toEqual(rows.map(() => expect.objectContaining({ recompilations: 0 })));
-    expect((await folders()).filter((name) => !before.includes(name))).toEqual([]);
+    expect(await readdir(folder)).toEqual([]);
+    await rm(folder, { recursive: true });
   });
 
   test("bench peers lists a peer that is not there, with the reason", async () => {
     const folder = await mkdtemp(join(tmpdir(), "no-python-"));
-    const python = process.env["VIGIL_PYTHON"];
-    process.env["VIGIL_PYTHON"] = join(folder, "python");
+    vi.stubEnv("VIGIL_PYTHON", join(folder, "python"));
     try {
       const only = "noop B1 Hq8 Hkv8 M1024 N1024 D64 f32";
       const peers = ["--peers", "torch-sdpa", "--only", only, "--json"];
@@ -81,8 +82,6 @@ describe("where a compiler is", () => {
         skipped: [{ peer: "torch-sdpa", reason: expect.stringMatching(/does not start|ENOENT/) }],
       });
     } finally {
-      if (python === undefined) delete process.env["VIGIL_PYTHON"];
-      else process.env["VIGIL_PYTHON"] = python;
       await rm(folder, { recursive: true });
     }
   });

@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { noDiskCache, openDiskCache } from "../shared/disk-cache.ts";
 import { findCompiler } from "./compiler.ts";
 import type { Library } from "./library.ts";
@@ -12,6 +11,8 @@ import { CompilerRefusal, Workshop } from "./workshop.ts";
 
 const absent = (await noCompiler()) || (process.arch !== "x64" && "x86: another processor");
 const machine = thisMachine();
+
+afterEach(() => vi.unstubAllEnvs());
 
 async function open(folder: string | null): Promise<Workshop> {
   return new Workshop({
@@ -93,19 +94,17 @@ test("several workshops that compile the same at one time leave whole files only
   }
 });
 
-const temporary = async (): Promise<string[]> =>
-  (await readdir(tmpdir())).filter((name) => name.startsWith("vigil-native-"));
-
 test("without a cache it compiles each time, and leaves nothing behind", async ({ skip }) => {
   skip(absent !== false, String(absent));
-  const before = await temporary();
+  const folder = await testFolder();
+  vi.stubEnv("TMPDIR", folder);
   const text = testText("(void)words; (void)threads; return 7;");
   const shop = await open(null);
   expect(call(await shop.load(text))).toBe(7);
   expect(call(await shop.load(text))).toBe(7);
   expect(shop.compilations).toBe(2);
   shop.close();
-  expect((await temporary()).filter((name) => !before.includes(name))).toEqual([]);
+  expect(await readdir(folder)).toEqual([]);
 });
 
 test("what does not compile is refused with the compiler's first words", async ({ skip }) => {

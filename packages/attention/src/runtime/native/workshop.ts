@@ -58,7 +58,7 @@ export class Workshop {
     const kept = await cache.find(key, ".so");
     if (kept !== null) return this.#open(kept);
     const { fs, os, path } = { fs: node.fs(), os: node.os(), path: node.path() };
-    const folder = await fs.mkdtemp(path.join(os.tmpdir(), "vigil-native-"));
+    const folder = await fs.mkdtemp(path.join(os.tmpdir(), "vigil-compile-"));
     const gone = atExit(() => node.fsSync().rmSync(folder, { recursive: true, force: true }));
     try {
       const built = path.join(folder, "kernels.so");
