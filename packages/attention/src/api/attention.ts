@@ -19,12 +19,17 @@ import type { AttentionOptions, AttentionResult } from "./options.ts";
  * Tensors in a device's memory (`device.upload`) are computed there, and give such tensors: the call then resolves when the work
  * is queued, and values at masked keys are not looked at, so keep them finite.
  *
- * Inputs are only read. The first call of a variant compiles it (milliseconds); another length, batch, scale or captured number
- * compiles nothing. Cost: 4 * D operations per pair of query and key in the blocks that the mask does not empty.
+ * Inputs are only read, until the call resolves: leave tensors, and arrays that functions capture, as they are for so long. Options
+ * and captured numbers are read at once, before this returns. A device that is closed meanwhile ends the call first (see
+ * `Device.close`).
+ *
+ * The first call of a variant compiles it (milliseconds); another length, batch, scale or captured number compiles nothing. Cost:
+ * 4 * D operations per pair of query and key in the blocks that the mask does not empty.
  *
  * @throws TraceError        a function cannot be compiled; the message shows the line and what to write instead
  * @throws TypeError         a wrong kind of argument or dtype
- * @throws RangeError        shapes that do not fit, a mask built for other lengths, or integers that leave 32 bits here
+ * @throws RangeError        shapes that do not fit, a mask built for other lengths, or integers that leave 32 bits, or lose their
+ *                           units in single precision, here
  * @throws UnsupportedError  the named device cannot run it here; says why
  * @see FlexAttention (Dong et al. 2024, arXiv 2412.05496); online softmax (Milakov and Gimelshein 2018)
  */
