@@ -13,6 +13,33 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+interface Saved {
+  readonly shape: readonly number[];
+  readonly data?: Float32Array;
+}
+
+/** A safetensors file of f32 tensors, zeros where there are no data; its path. */
+async function saved(name: string, tensors: Readonly<Record<string, Saved>>): Promise<string> {
+  const parts = Object.entries(tensors).map(([key, { shape, data }]) => {
+    const size = shape.reduce((product, length) => product * length, 1);
+    return { key, shape, data: data ?? new Float32Array(size) };
+  });
+  let end = 0;
+  const entries = parts.map(({ key, shape, data }) => {
+    const start = end;
+    end += data.byteLength;
+    return [key, { dtype: "F32", shape, data_offsets: [start, end] }] as const;
+  });
+  const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)));
+  const length = Buffer.from(BigUint64Array.of(BigInt(header.length)).buffer);
+  const path = join(folder, `${name}.safetensors`);
+  await writeFile(
+    path,
+    Buffer.concat([length, header, ...parts.map(({ data }) => Buffer.from(data.buffer))]),
+  );
+  return path;
+}
+
 const SMALL = ["--shape", "B=1,Hq=4,Hkv=2,M=70,N=90,D=16", "--rounds", "2"] as const;
 
 const figure = expect.any(Number);
@@ -27,6 +54,7 @@ const verification = {
   ofRows: 280,
   maxError: figure,
   allowedError: figure,
+  nanRows: 0,
   problem: null,
 };
 
@@ -106,24 +134,9 @@ describe("run", () => {
   });
 
   test("computes on tensors of a safetensors file, in either order of axes", async () => {
+    const data = Float32Array.from({ length: 40 }, (_, at) => Math.sin(at));
     const shape = [5, 2, 4];
-    const names = ["q", "k", "v"];
-    const bytes = 4 * 5 * 2 * 4;
-    const header = JSON.stringify(
-      Object.fromEntries(
-        names.map((name, at) => [
-          name,
-          { dtype: "F32", shape, data_offsets: [at * bytes, (at + 1) * bytes] },
-        ]),
-      ),
-    );
-    const data = Float32Array.from({ length: 3 * 5 * 2 * 4 }, (_, at) => Math.sin(at));
-    const length = new BigUint64Array([BigInt(header.length)]);
-    const path = join(folder, "qkv.safetensors");
-    await writeFile(
-      path,
-      Buffer.concat([Buffer.from(length.buffer), Buffer.from(header), Buffer.from(data.buffer)]),
-    );
+    const path = await saved("qkv", { q: { shape, data }, k: { shape, data }, v: { shape, data } });
     const shapeIn = async (...more: readonly string[]): Promise<unknown> =>
       (await run("run", "causal", "--input", path, "--rounds", "1", "--json", ...more)).json();
     expect(await shapeIn()).toMatchObject({
@@ -137,6 +150,59 @@ describe("run", () => {
   });
 
   test.each([
+    ["no queries", { q: { shape: [2, 0, 4] }, k: { shape: [2, 3, 4] }, v: { shape: [2, 3, 4] } }],
+    [
+      "5 heads for 2",
+      { q: { shape: [5, 3, 4] }, k: { shape: [2, 3, 4] }, v: { shape: [2, 3, 4] } },
+    ],
+    [
+      "keys without values",
+      { q: { shape: [2, 3, 4] }, k: { shape: [2, 3, 4] }, v: { shape: [2, 2, 4] } },
+    ],
+    [
+      "another head size",
+      { q: { shape: [2, 3, 4] }, k: { shape: [2, 3, 5] }, v: { shape: [2, 3, 5] } },
+    ],
+  ])("refuses tensors that do not fit before it compiles: %s", async (name, tensors) => {
+    const path = await saved(name.replaceAll(" ", "-"), tensors);
+    const { code, out, err } = await run("run", "causal", "--input", path);
+    expect([code, out]).toEqual([2, ""]);
+    expect(err).toMatch(/^vigil: \S.*: expected .+, got .+\n$/);
+    expect(err).not.toMatch(/compiling|internal/);
+  });
+
+  test("says of an empty file what to export", async () => {
+    const path = join(folder, "empty.ts");
+    await writeFile(path, "");
+    const { code, err } = await run("run", path);
+    expect(code).toBe(2);
+    expect(err).toMatch(
+      /expected a default export .* got no exports; write for example export default /,
+    );
+  });
+
+  test("says in how many rows the result is NaN", async () => {
+    const shape = [2, 3, 4];
+    const data = new Float32Array(24).fill(NaN);
+    const inputs = { q: { shape, data }, k: { shape }, v: { shape } };
+    const path = await saved("nan", inputs);
+    const { code, out } = await run("run", "noop", "--input", path, "--rounds", "1");
+    expect(code).toBe(0);
+    expect(out).toMatch(/passed .*; the result is NaN in 6 of 6 rows/);
+    const { json } = await run("run", "noop", "--input", path, "--rounds", "1", "--json");
+    expect(json()).toMatchObject({ verification: { passed: true, nanRows: 6 } });
+  });
+
+  test("fails where the compiled expression is not the function, with the position and both values", async () => {
+    const { code, out } = await run("run", fixture("misread.mjs"), ...SMALL);
+    expect(code).toBe(1);
+    expect(out).toMatch(
+      /WRONG .*score at b = 0, h = 0, q = 0, kv = 1, for a score of \S+: the function gives \S+, the traced expression \S+; the compiler misread/,
+    );
+  });
+
+  test.each([
+    [["run", fixture("misspelt.mjs")], /got "maks"; did you mean mask\n$/],
     [["run"], /^vigil: <variant>: expected a TypeScript/],
     [["run", "sliding-windo"], /did you mean sliding-window\n$/],
     [["run", "./absent.ts"], /expected a file, got nothing there/],

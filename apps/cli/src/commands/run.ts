@@ -1,5 +1,6 @@
 import { compile } from "@vigil/attention";
 import type { Device } from "@vigil/attention";
+import { checkInputs } from "@vigil/attention/testing";
 import type { Inputs, Mods, Shape } from "@vigil/attention/testing";
 import { defineCommand, exitCodes } from "../command.ts";
 import type { Command } from "../command.ts";
@@ -52,7 +53,12 @@ interface Source {
 
 async function inputsOf({ input, layout, shape, dtype }: Source): Promise<Inputs> {
   if (input === null) return randomInputs(completeShape(shape ?? {}, DEFAULT_SHAPE), dtype);
-  if (shape === null) return readInputs(input, layout);
+  if (shape === null) {
+    const inputs = await readInputs(input, layout);
+    // Before anything is made of their shapes: what does not fit together is the file's mistake.
+    checkInputs(inputs.query, inputs.key, inputs.value);
+    return inputs;
+  }
   throw new UsageError({
     name: "--shape",
     expected: "no shape beside --input",

@@ -112,20 +112,32 @@ const soleFunction = (value: (...args: never[]) => unknown): Readonly<Record<str
   [modKind(value) ?? (value.length === 2 ? "score" : "mask")]: value,
 });
 
+const parts = ["score", "mask", "sinks"] as const;
+
+/** Refuses a misspelt part, which would be left out of what is computed. */
+function checkKeys(path: string, given: Readonly<Record<string, unknown>>): void {
+  const unknown = Object.keys(given).find((key) => !parts.some((part) => part === key));
+  if (unknown === undefined) return;
+  const meant = closest(unknown, parts);
+  const remedy =
+    meant === null ? "export it under its own name, or leave it out" : `did you mean ${meant}`;
+  throw wrong(path, `a default export of ${parts.join(", ")}`, JSON.stringify(unknown), remedy);
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null;
+
 /** @throws UsageError the module exports nothing of the forms above */
 export function modsOfModule(path: string, module: Readonly<Record<string, unknown>>): Mods {
   const { default: main } = module;
-  const parts = isFunction(main)
-    ? soleFunction(main)
-    : typeof main === "object" && main !== null
-      ? (main as Readonly<Record<string, unknown>>)
-      : module;
-  const score = asMod(path, "score", parts.score) as ScoreMod | undefined;
-  const mask = asMod(path, "mask", parts.mask) as MaskMod | undefined;
-  const sinks = asSinks(path, parts.sinks);
+  if (isRecord(main)) checkKeys(path, main);
+  const given = isFunction(main) ? soleFunction(main) : isRecord(main) ? main : module;
+  const score = asMod(path, "score", given.score) as ScoreMod | undefined;
+  const mask = asMod(path, "mask", given.mask) as MaskMod | undefined;
+  const sinks = asSinks(path, given.sinks);
   if (score === undefined && mask === undefined && sinks === undefined) {
-    const got = Object.keys(module).join(", ") || "no exports";
-    throw wrong(path, forms, got, "see vigil run --help");
+    const got = Object.keys(given).join(", ") || "no exports";
+    throw wrong(path, forms, got, "write for example export default ({ q, kv }) => q >= kv");
   }
   return {
     ...(score === undefined ? {} : { score }),

@@ -25,6 +25,8 @@ export interface RowCheck {
   readonly ofRows: number;
   readonly maxError: number;
   readonly allowedError: number;
+  /** Rows of the whole output, checked or not, that hold a NaN: right where the inputs do, and worth knowing. */
+  readonly nanRows: number;
   /** What failed, with every number; null where nothing did. */
   readonly problem: string | null;
 }
@@ -61,6 +63,15 @@ const joined = (parts: readonly Float64Array[]): Float64Array => {
   }
   return whole;
 };
+
+/** Rows [Dv] with a NaN anywhere. */
+function countNanRows(out: Float64Array, Dv: number): number {
+  let count = 0;
+  for (let start = 0; start < out.length; start += Dv) {
+    if (out.subarray(start, start + Dv).some(Number.isNaN)) count++;
+  }
+  return count;
+}
 
 export interface CheckOptions {
   readonly products?: number;
@@ -114,9 +125,12 @@ export function checkRows(
     ofRows: M * B * Hq,
     maxError: out.kernelError.max,
     allowedError: 2 * out.sameDtypeError.max + out.band,
+    nanRows: countNanRows(elementsOf(result.out), Dv),
     problem,
   };
 }
+
+const rowCount = (rows: number): string => rows.toLocaleString("en-US");
 
 /** For people: how it went and on how much. */
 export function checkLine({
@@ -125,14 +139,14 @@ export function checkLine({
   ofRows,
   maxError,
   allowedError,
+  nanRows,
   problem,
 }: RowCheck): string {
-  const share =
-    rows === ofRows
-      ? "every row"
-      : `${rows.toLocaleString("en-US")} of ${ofRows.toLocaleString("en-US")} rows`;
+  const share = rows === ofRows ? "every row" : `${rowCount(rows)} of ${rowCount(ofRows)} rows`;
   const errors = `largest error ${maxError.toExponential(1)}, allowed ${allowedError.toExponential(1)}`;
+  const nan =
+    nanRows === 0 ? "" : `; the result is NaN in ${rowCount(nanRows)} of ${rowCount(ofRows)} rows`;
   return passed
-    ? `passed against float64 on ${share}: ${errors}`
+    ? `passed against float64 on ${share}: ${errors}${nan}`
     : `FAILED against float64 on ${share}: ${problem ?? errors}`;
 }

@@ -18,6 +18,7 @@ const variant = (name: string, more: Partial<VariantResult> = {}): VariantResult
     ofRows: 2048,
     maxError: 1e-7,
     allowedError: 1e-6,
+    nanRows: 0,
     problem: null,
   },
   ms: 25,
@@ -97,6 +98,7 @@ test("a failed verification is not dressed up", () => {
     ofRows: 2048,
     maxError: 0.5,
     allowedError: 1e-6,
+    nanRows: 0,
     problem: "out",
   };
   const text = renderReport(report([variant("causal"), variant("bad", { verification })]));

@@ -1,5 +1,6 @@
 /** `@vigil/attention/testing`: the references, the conformance suite and the gallery, for tests, benchmarks and `vigil verify`. */
 export { type Answer, type Problem, referenceAttention } from "../reference/attention.ts";
+export { checkInputs } from "../api/check-tensors.ts";
 export { elementsOf } from "../reference/formats.ts";
 export { sameDtypeAttention } from "../reference/same-dtype.ts";
 export { emitPeak, PEAK_FLOPS_PER_ROUND } from "../emit/wasm/peak.ts";
