@@ -36,6 +36,9 @@ export interface BlockMaskOptions {
   readonly kvLength?: PerBatch;
 }
 
+const reads = ({ root }: Expression, axis: "b" | "h"): boolean =>
+  topological([root]).some(({ op, attr }) => op === "index" && attr === axis);
+
 /** What of the mask's captures is settled when a block mask is built; the elements of tensors are read at each call. */
 interface Built {
   readonly expression: Expression;
@@ -122,8 +125,7 @@ export class PreparedMask {
   /** The function goes on to count batch elements and heads from 0. */
   #checkNumbering(axis: "b" | "h", range: SliceOptions["b"]): void {
     const start = typeof range === "object" ? range[0] : (range ?? 0);
-    const nodes = topological([this.#built.expression.root]);
-    if (start === 0 || !nodes.some(({ op, attr }) => op === "index" && attr === axis)) return;
+    if (start === 0 || !reads(this.#built.expression, axis)) return;
     throw rangeError({
       name: axis,
       expected: `a start of 0: the mask reads ${axis}, and would count from 0 again`,
@@ -254,8 +256,11 @@ export function checkPrepared(
   if (blocks.M !== shape.M || blocks.N !== shape.N) {
     refuse(`M = ${shape.M} and N = ${shape.N}`, `M = ${blocks.M} and N = ${blocks.N}`);
   }
-  if (blocks.B !== 1 && blocks.B !== shape.B) refuse(`B = ${shape.B}`, `B = ${blocks.B}`);
-  if (blocks.H !== 1 && blocks.H !== shape.Hq) refuse(`Hq = ${shape.Hq}`, `Hq = ${blocks.H}`);
+  // One block mask serves all heads, but not where the function tells them apart.
+  const fits = (built: number, wanted: number, axis: "b" | "h"): boolean =>
+    built === wanted || (built === 1 && !reads(traced.expression, axis));
+  if (!fits(blocks.B, shape.B, "b")) refuse(`B = ${shape.B}`, `B = ${blocks.B}`);
+  if (!fits(blocks.H, shape.Hq, "h")) refuse(`Hq = ${shape.Hq}`, `Hq = ${blocks.H}`);
   for (const name of ["queryOffset", "kvLength"] as const) {
     if (agrees(blocks[name], shape[name])) continue;
     refuse(`${name} ${shape[name].join(", ")}`, `${name} ${blocks[name].join(", ")}`);

@@ -108,3 +108,22 @@ describe("a mistake is refused by name", () => {
     expect(() => slice(options)).toThrow(message);
   });
 });
+
+test("a mask that tells heads or batch elements apart serves as many as it was built for", async () => {
+  const tensors = [20, 30, 30].map((N, n) => new Tensor(values(2 * 2 * N * 4, n), [2, 2, N, 4]));
+  const [query, key, value] = tensors;
+  if (query === undefined || key === undefined || value === undefined) throw new Error("no tensor");
+  const lengths = { M: 20, N: 30, blockSize: 8 } as const;
+  const cases = [
+    ["Hq", maskMod(({ h, kv }) => kv >= h * 16)],
+    ["B", maskMod(({ b, kv }) => kv >= b * 16)],
+  ] as const;
+  for (const [axis, mask] of cases) {
+    const run = (given: Parameters<typeof attention>[3]) => attention(query, key, value, given);
+    const whole = await run({ mask, blockSize: 8 });
+    expect(await run({ mask: blockMask(mask, { ...lengths, [axis]: 2 }) })).toEqual(whole);
+    await expect(run({ mask: blockMask(mask, lengths) })).rejects.toThrow(
+      `mask: expected a block mask built for ${axis} = 2, got ${axis} = 1; build it again`,
+    );
+  }
+});
