@@ -16,7 +16,7 @@ export const verify: Command = defineCommand({
   name: "verify",
   summary: "run the conformance suite on a device",
   description: [
-    "Runs every variant of the gallery, and some corner cases, in all dtypes on awkward shapes, with one thread and two, and compares each result with float64. A case passes where its error is at most twice that of the unfused computation in the same dtype, plus 2 ulps.",
+    "Runs every variant of the gallery, and some corner cases, in all dtypes on awkward shapes, with one thread and two, and compares each result with float64, where score and mask are called as plain JavaScript. What the compiler made of them is held against the functions first, position by position. A case passes where its error is at most twice that of the unfused computation in the same dtype, plus 2 ulps.",
     "Takes some minutes; --quick thins the cases until every two choices (variant, dtype, length, memory layout, ...) still meet in one of them. The native target also waits for its compiler, once per machine.",
   ],
   positionals: [],
