@@ -295,8 +295,9 @@ class Compiled implements CompiledAttention {
     query: AnyTensor,
     key: AnyTensor,
     value: AnyTensor,
-    options: RunOptions<AnyTensor> = {},
+    given?: RunOptions<AnyTensor>,
   ): Promise<AnyTensor | AttentionResult<AnyTensor>> => {
+    const options = given === undefined ? {} : given;
     checkOptions("run", options);
     const inputs = checkInputs(query, key, value, options.out);
     const { D, Dv, dtype } = this.#program;

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { alibi, alibiSlopes } from "../variants/alibi.ts";
 import { causal } from "../variants/causal.ts";
-import { kernelText, type KernelTextOptions } from "./kernel-text.ts";
+import { kernelText } from "./kernel-text.ts";
 
 const options = { target: "cuda", mask: causal, D: 128, dtype: "bf16" } as const;
 
@@ -35,5 +35,5 @@ const mistakes: readonly (readonly [object, RegExp])[] = [
 ];
 
 test.each(mistakes)("%j is refused", (wrong, message) => {
-  expect(() => kernelText({ ...options, ...wrong } as KernelTextOptions)).toThrow(message);
+  expect(() => kernelText({ ...options, ...wrong })).toThrow(message);
 });

@@ -14,6 +14,9 @@ import type { CaptureValues, Node, Op } from "./types.ts";
 
 const LARGE = 2 ** 31;
 
+/** Up to here single precision holds every integer. */
+const EXACT = 2 ** 24;
+
 /** Whether numbers of 2^31 or more lie both in `a` and in lo..hi. */
 function meetFarOut(a: Interval, lo: number, hi: number): boolean {
   const [from, to] = [Math.max(a.lo, lo), Math.min(a.hi, hi)];
@@ -97,6 +100,8 @@ export class FloatFaults {
 
   #saturates(node: Node, from: Node, { lo, hi, nan }: Interval): boolean {
     if (from.type !== "f32" || !this.#exposed.has(node)) return false;
+    // What has lost its units has lost its low bits, wherever it lies.
+    if (this.#integers.has(from)) return Math.max(-lo, hi) > EXACT;
     const isEndless = lo === -Infinity || hi === Infinity;
     // NaN becomes 0, as it does in JavaScript.
     if (isEndless && (this.#scored.has(from) || (nan && from.op === "uniform"))) return false;

@@ -37,7 +37,10 @@ test(
   "the GPU computes every case and keeps every law",
   { timeout: 1_200_000 },
   async ({ skip }) => {
-    if (device === null) return skip(missing);
+    if (device === null) {
+      skip(missing);
+      return;
+    }
     const { cases, failures } = await conforms(device, { suite });
     expect(failures).toEqual([]);
     expect(cases).toBeGreaterThan(suite === "full" ? 1_000 : 150);
@@ -48,7 +51,10 @@ test(
   "approximations can be switched off, and then lse and max are as exact as f32",
   { timeout: 600_000 },
   async ({ skip }) => {
-    if (device === null) return skip(missing);
+    if (device === null) {
+      skip(missing);
+      return;
+    }
     await using exact = await openCuda({ cacheFolder: folder, exact: true });
     const only = ({ variant }: { readonly variant: string }): boolean =>
       /cap|activation/.test(variant);
@@ -62,7 +68,10 @@ test(
   "the whole gallery in one process: none compiles again for a new length",
   { timeout: 600_000 },
   async ({ skip }) => {
-    if (device === null) return skip(missing);
+    if (device === null) {
+      skip(missing);
+      return;
+    }
     await using own = await openCuda({ cacheFolder: folder });
     const run = async (M: number): Promise<void> => {
       for (const { make } of gallery) {
@@ -82,7 +91,10 @@ test(
 );
 
 test("from the disk, a kernel is there in less than 50 ms", async ({ skip }) => {
-  if (device === null) return skip(missing);
+  if (device === null) {
+    skip(missing);
+    return;
+  }
   const options = {
     D: 64,
     dtype: "bf16",

@@ -24,7 +24,10 @@ beforeAll(async () => {
 const hopper = ["--gpu-architecture=sm_90a", "--std=c++17"];
 
 test("the copying kernel compiles, and several at one time", async ({ skip }) => {
-  if (compiler === null) return skip(missing);
+  if (compiler === null) {
+    skip(missing);
+    return;
+  }
   const { compile } = compiler;
   const texts = [copyText, `${copyText}// again`];
   const cubins = await Promise.all(texts.map((text) => compile.call(compiler, text, hopper)));
@@ -32,14 +35,20 @@ test("the copying kernel compiles, and several at one time", async ({ skip }) =>
 });
 
 test("a mistake in a text comes with the compiler's own words", async ({ skip }) => {
-  if (compiler === null) return skip(missing);
+  if (compiler === null) {
+    skip(missing);
+    return;
+  }
   const failure = compiler.compile("__global__ void f() {\n  g();\n}", hopper);
   await expect(failure).rejects.toThrow(CudaError);
   await expect(failure).rejects.toThrow(/NVRTC_ERROR_COMPILATION[^]*vigil\.cu\(2\): error: .*"g"/);
 });
 
 test("an architecture that it does not know is refused with what helps", async ({ skip }) => {
-  if (compiler === null) return skip(missing);
+  if (compiler === null) {
+    skip(missing);
+    return;
+  }
   const failure = compiler.compile("", ["--gpu-architecture=sm_1"]);
   await expect(failure).rejects.toThrow(/INVALID_OPTION.*install a newer NVRTC/);
 });
