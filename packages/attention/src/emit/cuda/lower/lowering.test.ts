@@ -209,7 +209,7 @@ test("what is the same for a head, a row or a tile is computed there", () => {
     "struct ScoreHead { float load0; };
     struct ScoreRow {};
     struct ScoreColumn {};
-    struct ScoreTile { float mul0; };
+    struct ScoreTile { float start0; };
     __device__ __forceinline__ ScoreHead scoreHead(const Params& params, int b, int h) {
       const int index0 = clampIndex(h, params.slopes_n0);
       const float load0 = __ldg(params.slopes + index0);
@@ -224,12 +224,12 @@ test("what is the same for a head, a row or a tile is computed there", () => {
     __device__ __forceinline__ ScoreTile scoreTile(const Params& params, const ScoreHead& head, const ScoreRow& row, int b, int h, int q, int kvBase) {
       const int sub1 = wrapSub(kvBase, q);
       const float start0 = __int2float_rn(sub1);
-      const float mul0 = start0 * head.load0;
-      return {mul0};
+      return {start0};
     }
     __device__ __forceinline__ float scoreElement(const Params& params, const ScoreHead& head, const ScoreRow& row, const ScoreColumn& column, const ScoreTile& tile, int b, int h, int q, int kvBase, int kvOffset, float score) {
-      const float grown1 = head.load0 * __int2float_rn(kvOffset) + tile.mul0;
-      const float add0 = score + grown1;
+      const float grown0 = tile.start0 + __int2float_rn(kvOffset);
+      const float mul0 = grown0 * head.load0;
+      const float add0 = score + mul0;
       return add0;
     }"
   `);
@@ -269,5 +269,21 @@ test("a distance grows in float along a tile as it does in integers", () => {
   const slopes: TensorValue = { type: "f32", shape: [5], data: Float32Array.of(1, 2, 3, 4, 5) };
   const captures = { uniforms: new Map(), tensors: new Map([["slopes", slopes]]) };
   const subject = { expression, captures, places: somewhere, exact: false };
+  if (hostProblem === null) expect(onHost([subject])).toEqual([interpreted(subject)]);
+});
+
+test("a slope times a distance loses nothing near the diagonal, however far before it the tile begins", () => {
+  const expression = expressionOf("score", alibi());
+  // Not powers of two: their products with far distances round.
+  const slopes: TensorValue = { type: "f32", shape: [2], data: Float32Array.of(Math.SQRT1_2, 0.3) };
+  const captures = { uniforms: new Map(), tensors: new Map([["slopes", slopes]]) };
+  const places = Array.from({ length: 32 }, (_, n) => ({
+    b: 0,
+    h: n % 2,
+    q: 1000,
+    kv: 1000 - (n % 8),
+    score: 0,
+  }));
+  const subject = { expression, captures, places, exact: false };
   if (hostProblem === null) expect(onHost([subject])).toEqual([interpreted(subject)]);
 });

@@ -83,12 +83,6 @@ interface Product {
   readonly factor: Term;
 }
 
-/** A float that grows from key to key: what it is where the tile begins, and by how much it has grown. */
-interface Grown {
-  readonly start: Term;
-  readonly offset: Term;
-}
-
 /** Whether a term is known where, and before, another one is. */
 const isBefore = (early: Term, late: Term): boolean =>
   early.level !== late.level && joinLevels([early.level, late.level]) === late.level;
@@ -96,9 +90,8 @@ const isBefore = (early: Term, late: Term): boolean =>
 class Lowering {
   readonly #options: LoweringOptions;
   readonly #table = new TermTable();
-  /** In what is not exact, terms that are products and sums, as what they are made from. */
+  /** In what is not exact, terms that are products, as what they are made from. */
   readonly #products = new Map<Term, Product>();
-  readonly #sums = new Map<Term, Grown>();
   readonly #edged: ReadonlySet<Node>;
   readonly #steps: Steps;
   readonly #terms: ReadonlyMap<Node, Term>;
@@ -184,8 +177,6 @@ class Lowering {
 
   /** A factor that is known earlier joins the others: they are multiplied once. */
   #scaled(term: Term, factor: Term): Term {
-    const grown = this.#sums.get(term);
-    if (grown !== undefined && isBefore(factor, grown.start)) return this.#grownBy(grown, factor);
     const { base, factor: before } = this.#products.get(term) ?? { base: term, factor: null };
     const joined = before === null ? factor : this.#times(before, factor);
     const product = this.#times(base, joined);
@@ -193,22 +184,14 @@ class Lowering {
     return product;
   }
 
-  /** (start + offset) * factor, with the part of the tile multiplied once. */
-  #grownBy({ start, offset }: Grown, factor: Term): Term {
-    const scaledStart = this.#times(start, factor);
-    return this.#table.make(
-      "float",
-      "grown",
-      [factor, offset, scaledStart],
-      ([f, by, from]) => `${f} * ${by} + ${from}`,
-    );
-  }
-
   #times(a: Term, b: Term): Term {
     return this.#table.make("float", "mul", [a, b], ([x, y]) => `${x} * ${y}`);
   }
 
-  /** A float made from an integer that grows by a literal from key to key. */
+  /**
+   * A float made from an integer that grows by a literal from key to key. It is not multiplied before it has grown: a product
+   * as large as the tile is wide would round away what is left of it near the diagonal, where it counts.
+   */
   #growing(node: Node): Term | null {
     const [whole] = node.args;
     if (node.op !== "toF32" || whole?.type !== "i32" || this.#isExact(node)) return null;
@@ -218,9 +201,7 @@ class Lowering {
     const start = this.#table.make("float", "start", [base], ([x]) => `__int2float_rn(${x})`);
     const offset =
       step === 1 ? kvOffset : this.#times(atom("float", "head", floatLiteral(step)), kvOffset);
-    const sum = this.#table.make("float", "grown", [start, offset], ([x, y]) => `${x} + ${y}`);
-    this.#sums.set(sum, { start, offset });
-    return sum;
+    return this.#table.make("float", "grown", [start, offset], ([x, y]) => `${x} + ${y}`);
   }
 
   #load(node: Node, terms: ReadonlyMap<Node, Term>): Term {
