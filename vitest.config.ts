@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import type { ViteUserConfig } from "vitest/config";
@@ -7,6 +8,8 @@ const config: ViteUserConfig = defineConfig({
     include: ["{packages,apps}/*/{src,test}/**/*.test.ts", "{tools,test}/**/*.test.ts"],
     // WebAssembly memories and worker threads of one test file never meet another's.
     pool: "forks",
+    // The default leaves one core to nobody, which on two is half of the machine.
+    maxWorkers: availableParallelism(),
     // Tests that name no device are not about one, and a compiler per kernel would take minutes.
     // Compiled kernels are kept for the next run here, not among the user's own.
     env: { VIGIL_DEVICE: "wasm", VIGIL_CACHE_DIR: join(import.meta.dirname, ".vitest", "cache") },

@@ -80,8 +80,8 @@ describe.each(["22.18.0", "24.21.0", ours])("on Node %s", (version) => {
 
   test("the vigil command verifies the kernels", { timeout: 300_000 }, async () => {
     const command = join(folder, "node_modules/@vigil/cli/main.js");
-    // On our own Node, the tests of the sources verify the rest.
-    const cases = version === ours ? ["--case", "causal"] : [];
+    // The oldest Node runs them all; on our own, the tests of the sources do.
+    const cases = version === "22.18.0" ? [] : ["--case", "causal"];
     const verify = ["verify", "--device", "wasm", "--quick", "--json", ...cases];
     const { stdout } = await run(node, [command, ...verify], { cwd: folder });
     expect(JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "")).toMatchObject({ failed: 0 });
