@@ -35,9 +35,7 @@ export type GridRule =
   | "persistent"
   /** One block for each item. */
   | "items"
-  /** Decode: itemCount * ceil(Hq / Hkv * M / tile.queries) blocks. */
-  | "splits"
-  /** Decode: combineCount * Hq / Hkv * M blocks, one for each (b, h, row). */
+  /** Decode: combineCount blocks, one for each (b, h, row). */
   | "combines";
 
 export interface CudaEntry {

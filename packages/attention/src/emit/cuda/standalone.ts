@@ -9,7 +9,6 @@ const BUILD: Readonly<Record<CudaTarget["arch"], string>> = {
 const GRID: Readonly<Record<CudaEntry["grid"], string>> = {
   persistent: "as many blocks as multiprocessors, and no more than params.itemCount",
   items: "params.itemCount blocks",
-  splits: "params.itemCount * ceil(Hq / Hkv * M / rows of a tile) blocks",
   combines: "params.combineCount blocks",
 };
 

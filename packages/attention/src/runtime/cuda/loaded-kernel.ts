@@ -24,7 +24,6 @@ interface Counts {
 const blocksOf: { readonly [K in GridRule]: (counts: Counts, resident: number) => number } = {
   persistent: ({ itemCount }, resident) => Math.min(itemCount, resident),
   items: ({ itemCount }) => itemCount,
-  splits: ({ itemCount }) => itemCount,
   combines: ({ combineCount }) => combineCount,
 };
 
